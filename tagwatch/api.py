@@ -652,10 +652,12 @@ async def _scan(
         keeping = Keeping(ledger, project, site, seen.settled, case.files, case.failures)
     else:
         case = rest.added_to(case)
-    keeper = keeping.keeper if keeping is not None else None
-    result = judge(case, site.policy, site.knowledge, keeper=keeper)
+    result = judge(
+        case, site.policy, site.knowledge, keeper=keeping.keeper if keeping is not None else None
+    )
     if keeping is not None:
         keeping.keep()
+        keeping = None  # it holds what it took down of every target
     result = replace(result, explained=changes_of(seen.telling.explained))
     result = _with_fix_lines(result, site)
     if rest is not None:

@@ -354,6 +354,13 @@ class Reader:
         found = {key: _evidence_of(*stored) for key, stored in newest.items()}
         return {key: evidence for key, evidence in found.items() if evidence is not None}
 
+    def state_of_remembered(self, project: str, at: datetime) -> bytes:
+        """See `reuse.state_of_remembered`."""
+        from tagwatch.ledger.reuse import state_of_remembered  # only reports ask
+
+        with Translated(self.path):
+            return state_of_remembered(self._connection, project, self._own, at)
+
     def evidence_keys(self) -> tuple[str, ...]:
         """Return every key that evidence is stored for, sorted."""
         return tuple(key for (key,) in self._rows("SELECT DISTINCT key FROM evidence ORDER BY key"))

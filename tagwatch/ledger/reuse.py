@@ -28,6 +28,7 @@ __all__ = [
     "state_of",
     "state_of_all",
     "state_of_bases",
+    "state_of_remembered",
     "touch",
 ]
 
@@ -50,6 +51,10 @@ _STATE_OF_ALL = """
       WHERE t.repository_id = every.id AND t.seen_at > until ORDER BY t.name)))
   FROM (SELECT id, revision, max(coalesce(covered_at, 0), coalesce(seen_at, 0)) AS until
     FROM repository) every ORDER BY id"""
+_OF_OTHERS = """
+  SELECT key, source, at, made_from, body FROM evidence_now
+  WHERE (judged_id IS NULL OR judged_id NOT IN (SELECT id FROM judged WHERE project = ?1))
+    AND NOT (source = ?2 AND at = ?3) ORDER BY key, source"""
 _STANDING = """
   SELECT key, made_from, body FROM evidence
   WHERE source = ? AND key IN (SELECT value FROM json_each(?))"""
@@ -96,6 +101,17 @@ def state_of_all(connection: sqlite3.Connection, at: datetime) -> bytes:
     state = blake2b(digest_size=16)
     for row in connection.execute(_STATE_OF_ALL, (micros(at),)):
         state.update(repr(row).encode())
+    return state.digest()
+
+
+def state_of_remembered(
+    connection: sqlite3.Connection, project: str, source: str, at: datetime
+) -> bytes:
+    """Return a hash of all that is remembered as of a project's run, beside its own evidence."""
+    state = blake2b(state_of_all(connection, at), digest_size=16)
+    state.update(state_of_bases(connection, source, at))
+    for row in connection.execute(_OF_OTHERS, (project, source, micros(at))):
+        state.update(repr(row).encode(errors="surrogatepass"))
     return state.digest()
 
 

@@ -26,10 +26,11 @@ from tagwatch.publish.salvage import without_broken
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, replace
 
-__all__ = ["Written", "rendered", "write_atomically", "write_projects", "write_reports"]
+__all__ = ["OUTDATED", "Written", "rendered", "write_atomically", "write_projects", "write_reports"]
 
 _BLOCK = 1024 * 1024
-_OUTDATED = "outdated.html"
+OUTDATED = "outdated.html"
+"""The page of what is newer."""
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 _LEFT_SECONDS = 86_400.0
 """A report is written in seconds: what is a day old is nobody's work any more."""
@@ -98,6 +99,7 @@ def write_reports(
             _prune(directory, _name(result.at - keep), kept)
         index = None
         if "html" in formats:
+            memo = replace(memo, outdated=context.outdated)
             outdated = _write_outdated(directory, result, context)
             files = (*files, *((outdated,) if outdated else ()))
             index = _write_index(directory, shown, context, memo)
@@ -160,7 +162,7 @@ def _write_index(directory: Path, result: AuditResult, context: PublishContext, 
         context,
         dict(_pages(directory, context)),
         memo.spans,
-        has_outdated=(directory / _OUTDATED).is_file(),
+        has_outdated=(directory / OUTDATED).is_file(),
     )
     return write_atomically(directory, "index.html", [page])
 
@@ -173,7 +175,7 @@ def _write_outdated(directory: Path, result: AuditResult, context: PublishContex
     """
     from tagwatch.publish.html.page import render_outdated
 
-    path = directory / _OUTDATED
+    path = directory / OUTDATED
     if context.prospects is None or not (context.prospects.images or path.is_file()):
         return None
     # at no time in particular: what the page says beside when that was
@@ -182,7 +184,7 @@ def _write_outdated(directory: Path, result: AuditResult, context: PublishContex
     with suppress(OSError, UnicodeError):
         if path.read_text(encoding="utf-8").endswith(mark):
             return None
-    return write_atomically(directory, _OUTDATED, [render_outdated(result, context), mark])
+    return write_atomically(directory, OUTDATED, [render_outdated(result, context), mark])
 
 
 def _stands(name: str, directory: Path, memo: Memo, context: PublishContext, digest: str) -> bool:

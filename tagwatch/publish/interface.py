@@ -75,6 +75,25 @@ class RuleText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutdatedPage:
+    """What `outdated.html` tells, in a sentence, and for how long.
+
+    `made_from`: what names all that it was made of at `at`; empty where that cannot be told.
+    `again_at`: the first moment at which time alone may change it (None: never).
+    """
+
+    sentence: str
+    made_from: str = ""
+    at: datetime
+    again_at: datetime | None = None
+
+    def holds(self, made_from: str, at: datetime) -> bool:
+        """Return True where it says at `at` what would be said anew."""
+        is_same = bool(made_from) and made_from == self.made_from
+        return is_same and self.at <= at and (self.again_at is None or at < self.again_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishContext:
     """What a publisher may know beside the result. Everything that varies comes in here, so that
     equal input gives equal bytes.
@@ -85,7 +104,8 @@ class PublishContext:
     also print coverage, requests and quota. `undelivered`: alerts of the last days that did not
     arrive, or may not have, a sentence each. `lines_of`: the lines of a file by its path, empty
     where it cannot be read (None: no line is shown). `prospects`: what is newer than the images in
-    files (None: nobody looked). `owners`: who owns the files, by CODEOWNERS (None: nobody asked).
+    files (None: nobody looked). `outdated`: what the page about that tells, also where it is not
+    looked at again. `owners`: who owns the files, by CODEOWNERS (None: nobody asked).
     `source`: the address of a line of a file, with `{path}` and `{line}` in it; `folder`: where
     paths of results start, from the root of what `owners` and `source` are about. `brief`: routine
     notes are only counted.
@@ -103,6 +123,7 @@ class PublishContext:
     undelivered: tuple[str, ...] = ()
     lines_of: Callable[[str], Sequence[str]] | None = None
     prospects: Prospects | None = None
+    outdated: OutdatedPage | None = None
     owners: CodeOwners | None = None
     source: str = ""
     folder: str = ""

@@ -41,6 +41,7 @@ __all__ = [
     "dump",
     "histories_document",
     "history_document",
+    "items",
     "news_parts",
     "parts",
     "prospects_document",
@@ -94,21 +95,21 @@ def _written(document: Document) -> Iterator[str]:
         yield f"{before}  {_text(name)}: "
         before = ",\n"
         if isinstance(value, Iterator):
-            yield from _items(value)
+            yield from items(value)
         else:
             yield _text(value, depth=2)
     yield "\n}\n"
 
 
-def _items(values: Iterator[Any]) -> Iterator[str]:
-    """A list within a document."""
-    before, text = "[", _text
+def items(values: Iterator[Any], *, depth: int = 2) -> Iterator[str]:
+    """A list that many spaces deep in a document, item by item."""
+    before, text, margin = "[", _text, " " * depth
     for number, value in enumerate(values):
         if number == _FEW:
             text = _quick_text
-        yield f"{before}\n    {text(value, depth=4)}"
+        yield f"{before}\n{margin}  {text(value, depth=depth + 2)}"
         before = ","
-    yield "[]" if before == "[" else "\n  ]"
+    yield "[]" if before == "[" else f"\n{margin}]"
 
 
 def dump(document: Mapping[str, Any] | list[Any]) -> str:

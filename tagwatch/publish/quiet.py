@@ -12,10 +12,11 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from tagwatch.audit.model.evidence import SelectedEvidence
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.news import News
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.interface import OutdatedPage, PublishContext
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, field, replace
 
@@ -65,6 +66,8 @@ class Memo:
     """The newest run that was written, or found quiet."""
     spans: tuple[Span, ...] = ()
     """Oldest first."""
+    outdated: OutdatedPage | None = None
+    """What `outdated.html` tells; None where there is none, or nobody knows."""
 
     def with_quiet(self, at: datetime) -> Memo:
         """Return it with one more quiet night."""
@@ -86,7 +89,7 @@ class Memo:
 
     def text(self) -> str:
         """Return what is written of it."""
-        document = {
+        document: dict[str, object] = {
             "schema_version": 1,
             "newest": stamp(self.newest),
             "shown": {
@@ -98,6 +101,13 @@ class Memo:
                 for one in self.spans
             ],
         }
+        if (page := self.outdated) is not None:
+            document["outdated"] = {
+                "sentence": page.sentence,
+                "made_from": page.made_from,
+                "at": page.at.isoformat(),
+                "again_at": page.again_at.isoformat() if page.again_at is not None else None,
+            }
         return json.dumps(document, indent=1) + "\n"
 
 
@@ -123,8 +133,20 @@ def read_memo(directory: Path) -> Memo:
                 )
                 for one in found["quiet"]
             ),
+            outdated=_outdated(found.get("outdated")),
         )
     return Memo()
+
+
+def _outdated(found: Mapping[str, object] | None) -> OutdatedPage | None:
+    if found is None:
+        return None
+    return OutdatedPage(
+        sentence=str(found["sentence"]),
+        made_from=str(found["made_from"]),
+        at=_moment(str(found["at"])),
+        again_at=_moment(str(found["again_at"])) if found["again_at"] is not None else None,
+    )
 
 
 def whole(at: datetime) -> datetime:
@@ -171,7 +193,7 @@ def news_alone(result: AuditResult, news: News) -> AuditResult:
         findings=findings,
         ignored=(),
         targets=(),
-        evidence={key: one for key in sorted(named) if (one := result.evidence.get(key))},
+        evidence=SelectedEvidence(result.evidence, named),
         kept_back=(),
     )
 

@@ -18,7 +18,6 @@ from tagwatch.audit.model.code_owners import CodeOwners
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.rule.catalogue import load_rule, rule_documentation
 from tagwatch.audit.verdict.news import News
-from tagwatch.audit.verdict.outlook import Prospects
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.settings import Receiver
 from tagwatch.family import RULES
@@ -27,7 +26,7 @@ from tagwatch.ledger.outbox import UNDELIVERED, Message, MessageState
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Run
 from tagwatch.member import load_member
-from tagwatch.publish.files import Written, write_reports
+from tagwatch.publish.files import OUTDATED, Written, write_reports
 from tagwatch.publish.interface import PublishContext, RuleText, RunSummary
 from tagwatch.publish.notify.alert import alert_key, alert_of, newer_versions, reminders
 from tagwatch.publish.notify.interface import AlertContext
@@ -36,7 +35,7 @@ from tagwatch.publish.quiet import read_memo, whole, without_days
 from tagwatch.publish.source_link import forge_template, is_source_template
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, field, replace
-from tagwatch.walk.prospect import prospects_of_result
+from tagwatch.walk.prospect import outdated_page
 from tagwatch.walk.site import Site, project_of, repository_root
 from tagwatch.workspace.code_owners import read_code_owners
 from tagwatch.workspace.git_history import origin_of
@@ -221,10 +220,7 @@ def write_run(
         if not again:
             for old, told in _unwritten(ledger, result, site):
                 _write_one(ledger, old, told, site)
-        prospects = prospects_of_result(result, site) if "html" in reports.formats else None
-        return _write_one(
-            ledger, result, news, site, missed=missed, again=again, prospects=prospects
-        )
+        return _write_one(ledger, result, news, site, missed=missed, again=again, is_latest=True)
 
 
 def _unwritten(
@@ -252,15 +248,22 @@ def _write_one(
     *,
     missed: tuple[str, ...] = (),
     again: bool = False,
-    prospects: Prospects | None = None,
+    is_latest: bool = False,
 ) -> Written:
-    """Write the pages of one run. `prospects`: None for a run that is caught up with."""
+    """Write the pages of one run. `is_latest`: False for a run that is caught up with."""
     context = publish_context(ledger, news, site)
     if {"html", "csv"} & set(site.settings.reports.formats):
         context = with_links(context, site)
-    context = replace(context, undelivered=missed, prospects=prospects)
+    context = replace(context, undelivered=missed)
     context = replace(context, runs=tuple(run for run in context.runs if run.at <= result.at))
     reports = site.settings.reports
+    shown = read_memo(reports.directory).outdated
+    if is_latest and "html" in reports.formats:
+        is_there = not again and (reports.directory / OUTDATED).is_file()
+        looked = outdated_page(result, site, ledger, shown if is_there else None)
+        context = replace(context, prospects=looked[0], outdated=looked[1])
+    else:
+        context = replace(context, outdated=shown)
     return write_reports(
         reports.directory,
         result,

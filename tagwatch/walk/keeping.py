@@ -26,7 +26,7 @@ from tagwatch.walk.judged import Settled
 from tagwatch.walk.site import Site
 from tagwatch.walk.watch_list import Watched
 
-__all__ = ["Keeping", "judgements_made_from", "state_of"]
+__all__ = ["Keeping", "judgements_made_from", "rules_made_from", "state_of"]
 
 _NOTHING = Knowledge()
 _FORM = 2
@@ -71,11 +71,10 @@ def judgements_made_from(
 
     None may where a rule of another package speaks: of what that is made nobody knows.
     """
-    policy, known = site.policy, state_of(site.knowledge)
-    if known is None or any(row["id"] not in RULES for row in rows_of(policy)):
+    frame = rules_made_from(site)
+    if frame is None:
         return {}
-    exemptions = Exemptions(policy=policy, at=site.at)
-    frame = _hash(known, (__version__, _FORM, policy.digest, policy, exemptions.counting(())))
+    exemptions = Exemptions(policy=site.policy, at=site.at)
     named, watched = _named(files, settled), _watched(files)
     return {
         repository: _hash(
@@ -88,6 +87,18 @@ def judgements_made_from(
         )
         for repository, one in settled.items()
     }
+
+
+def rules_made_from(site: Site) -> bytes | None:
+    """Return a hash of all that rules know beside targets and evidence; None where nobody can tell.
+
+    So it is where a rule of another package speaks.
+    """
+    policy, known = site.policy, state_of(site.knowledge)
+    if known is None or any(row["id"] not in RULES for row in rows_of(policy)):
+        return None
+    counting = Exemptions(policy=policy, at=site.at).counting(())
+    return _hash(known, (__version__, _FORM, policy.digest, policy, counting))
 
 
 def _named(

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from hashlib import blake2b
 
 from tagwatch.audit.model.evidence import Evidence, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.rule.phrase import WATCH
+from tagwatch.audit.verdict.exemption import Exemptions
 from tagwatch.audit.verdict.news import News
 from tagwatch.audit.verdict.outlook import Level, Prospect, Prospects, Step, prospects_of
 from tagwatch.audit.verdict.result import AuditResult, Purpose
 from tagwatch.errors import UsageError
+from tagwatch.ledger.read import Reader
+from tagwatch.publish.interface import OutdatedPage
+from tagwatch.publish.outdated import prospects_sentence
 from tagwatch.source.target import Extraction, Target
 from tagwatch.value import replace
 from tagwatch.walk.candidates import MAX_ROUNDS
+from tagwatch.walk.keeping import rules_made_from
 from tagwatch.walk.look_up import Asking, look_up
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import BASES_ASKED, Site, bases_key, project_of
 from tagwatch.walk.watch_list import Watched
 
-__all__ = ["level_of", "newly_offered", "prospects_in", "prospects_of_result"]
+__all__ = ["level_of", "newly_offered", "outdated_page", "prospects_in"]
 
 _BEHIND = "base-behind"
 
@@ -47,6 +53,7 @@ def prospects_in(
     name.
     """
     beside: dict[str, Evidence] = {}
+    again_at: datetime | None = None
     asked: set[tuple[str, Purpose]] = set()
     for _ in range(MAX_ROUNDS):
         found = prospects_of(
@@ -58,6 +65,8 @@ def prospects_in(
             beside=beside,
             level=level,
         )
+        moments = (one for one in (again_at, found.again_at) if one is not None)
+        again_at = min(moments, default=None)  # what is wanted depends on the time, too
         wanted = [one for one in found.wanted if one.key not in asked]
         asked |= {one.key for one in wanted}
         if not wanted or not remembers:
@@ -66,12 +75,49 @@ def prospects_in(
         if not known:
             break
         beside |= known
-    return found
+    return replace(found, again_at=again_at)
 
 
-def prospects_of_result(result: AuditResult, site: Site) -> Prospects:
-    """Return the outlook of the images that a result's files name, as of when that was made."""
-    return _as_of(result.at, result.targets, result, site, remembers=True)
+def outdated_page(
+    result: AuditResult, site: Site, ledger: Reader, shown: OutdatedPage | None
+) -> tuple[Prospects | None, OutdatedPage]:
+    """Return the outlook of the images that a result's files name, and what a page tells of it.
+
+    The outlook is that of when the result was made. It is None where the page that is `shown` tells
+    what would be found: nobody looks.
+    """
+    made_from = _made_from(result, site, ledger)
+    if shown is not None and shown.holds(made_from, result.at):
+        return None, shown
+    found = _as_of(result.at, result.targets, result, site, remembers=True)
+    return found, OutdatedPage(
+        sentence=prospects_sentence(found),
+        made_from=made_from,
+        at=result.at,
+        again_at=found.again_at,
+    )
+
+
+def _made_from(result: AuditResult, site: Site, ledger: Reader) -> str:
+    """Return what names all that the outlook is made of, but for the time; empty if nobody knows.
+
+    A candidate is known by what was remembered of it, whoever read it.
+    """
+    targets = tuple(_in_files(result.targets))
+    site, project = replace(site, at=result.at), project_of(site)
+    rules = rules_made_from(site) if targets else None  # of none, nothing is to be found
+    stored = ledger.known_by(result.at, project, ("targets", "evidence"))
+    if rules is None or stored is None:
+        return ""
+    said = (
+        sorted(stored.items()),
+        Exemptions(policy=site.policy, at=site.at).counting(targets),
+        sorted(site.origins.items()),
+        repr(site.settings.facts),
+        ledger.cached(BASES_ASKED, bases_key(site)) is None,
+    )
+    before = rules + ledger.state_of_remembered(project, result.at)
+    return blake2b(before + repr(said).encode(), digest_size=16).hexdigest()
 
 
 def newly_offered(result: AuditResult, news: News, site: Site) -> tuple[Finding, ...]:

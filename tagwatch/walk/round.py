@@ -1,10 +1,11 @@
 """Gather evidence of each target from the memory of its repository.
 
 Evidence is made again only where what it is made of differs from last time: the program's version,
-the policy, the known builds of bases, all that the ledger holds of the repository, what its
-registry said in this run, and how the target is written. A hash of all this is stored with it. What
-depends on time alone is made every time (`audit.fact.gather.dated`), and so is the judgement. Of a
-repository of which nothing at all is new, not even that is made: see `walk.judged`.
+what the policy says of images, the known builds of bases, all that the ledger holds of the
+repository, what its registry said in this run, and how the target is written. A hash of all this is
+stored with it. What depends on time alone is made every time (`audit.fact.gather.dated`), and so is
+the judgement. Of a repository of which nothing at all is new, not even that is made: see
+`walk.judged`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable, until
 from tagwatch.audit.model.history import Seen
 from tagwatch.audit.reading.image import Image
+from tagwatch.audit.rule.catalogue import reads_of
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.read import Reader
@@ -98,10 +100,16 @@ class Gathered:
 
 
 def frame_of(ledger: Ledger, site: Site, bases: KnownBases, *, documents_asked: bool) -> bytes:
-    """Return a hash of what all evidence of a round has in common. Reads every build of a base."""
-    audited = [str(platform) for platform in site.policy.defaults.audited]
+    """Return a hash of what all evidence of a round has in common. Reads every build of a base.
+
+    Of the policy that is what it says of bases, platforms and tags that must not move: what rules
+    make of evidence is no part of it.
+    """
+    policy = site.policy
+    decided = (policy.defaults, policy.bases, policy.immutable)
+    reads = sorted(one.value for one in reads_of(policy))
     names = [repository.name for repository in bases.repositories]
-    made_of = (__version__, site.policy.digest, audited, names, bases.unread, documents_asked)
+    made_of = (__version__, decided, reads, names, bases.unread, documents_asked)
     return _hash(ledger.state_of_bases(site.at), made_of)
 
 

@@ -34,7 +34,7 @@ _TOLD_VERSION = re.compile(
 _SIGNED = re.compile(r'(?m)^(ed25519-[0-9a-f]+) \S+(\n\{.*"sha256": ")[0-9a-f]{64}(?="\}$)')
 # A page's memo: a hash of all that it shows, the program's version among it.
 _MEMO = re.compile(r"<!-- [0-9a-f]{64} -->")
-_SHOWN = re.compile(r'"digest": "[0-9a-f]{64}"')  # of answers, which name a port
+_SHOWN = re.compile(r'"(?:digest|made_from)": "[0-9a-f]{32,64}"')  # of answers, which name a port
 # a port makes a fact shorter or longer
 _BYTES = re.compile(r"(?<= facts, )\d+(?= bytes)")
 _COUNTED = re.compile(r"\d+ requests? \([^)]*\)")

@@ -28,11 +28,13 @@ from tagwatch.audit.model.policy import Policy, PolicyIgnore, RuleSettings
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import RuleScope
 from tagwatch.audit.verdict.keeper import Judgement, Stood, Told
+from tagwatch.audit.verdict.outlook import Prospect
 from tagwatch.image.reference import Repository
 from tagwatch.knowledge.bundled import END_OF_LIFE, FOLDER, OFFICIAL_NAMES, OFFICIAL_TAGS, load
 from tagwatch.ledger.codec import encode
 from tagwatch.ledger.judgement import judgement_in, stored_form
 from tagwatch.ledger.read import Reader
+from tagwatch.publish.interface import OutdatedPage
 from tagwatch.service.demo.images import Shelf, Step, build
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.show import serving
@@ -40,8 +42,9 @@ from tagwatch.source.dockerfile import extract
 from tagwatch.source.target import Location, SourceContext, Target
 from tagwatch.walk.judged import Settled
 from tagwatch.walk.keeping import judgements_made_from, state_of
+from tagwatch.walk.prospect import outdated_page
 from tagwatch.walk.round import rests_on_others
-from tagwatch.walk.site import Site, open_site
+from tagwatch.walk.site import Site, open_site, project_of
 
 FIRST = datetime(2026, 8, 20, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -210,6 +213,18 @@ async def answer_of(site: Site) -> tuple[bytes, ...]:
     return encode(scanned.result), encode(scanned.news), encode(stored)
 
 
+def outdated_in(
+    site: Site, shown: OutdatedPage | None
+) -> tuple[tuple[Prospect, ...] | None, OutdatedPage]:
+    """What is newer than what files name, without when that was read, and what is told of it."""
+    with Reader.open(site.database, site.origins) as ledger:
+        result = ledger.last_result(project=project_of(site))
+        assert result is not None
+        found, page = outdated_page(result, site, ledger, shown)
+    images = tuple(replace(one, read_at=None) for one in found.images) if found else None
+    return images, page
+
+
 def forget(folder: Path) -> None:
     """Forget all that was made, and not read."""
     if (folder / "ledger.db").exists():
@@ -222,6 +237,13 @@ def kept(folder: Path) -> list[Judgement]:
     with closing(sqlite3.connect(folder / "ledger.db")) as connection:
         rows = connection.execute("SELECT judgement FROM judged WHERE judgement IS NOT NULL")
         return [judgement_in(body) for (body,) in rows.fetchall()]
+
+
+def evidence_made_from(folder: Path) -> set[bytes]:
+    """What the evidence in the ledger was made from."""
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        rows = connection.execute("SELECT made_from FROM evidence WHERE made_from IS NOT NULL")
+        return {made for (made,) in rows.fetchall()}
 
 
 def lists_of(folder: Path) -> dict[int, str]:
@@ -265,21 +287,30 @@ async def test_a_night_without_news_asks_no_rule_and_reads_no_evidence(tmp_path:
         for _ in range(6):
             nights.append(await asked_in(estate.site(tmp_path, address)))
             estate.at += 4 * DAY  # what is new is old enough to be used
+        made = evidence_made_from(tmp_path)
         estate.policy = {"rules": {"tag-latest": {"severity": "error"}}}
         after, _ = await asked_in(estate.site(tmp_path, address))
+        kept_on = evidence_made_from(tmp_path)
+        estate.policy = {"bases": BASES}
+        estate.at += DAY
+        await scan_async(estate.site(tmp_path, address))
     first, _ = nights[0]
     assert {"tag-latest", "version-eol"} <= first
     for rules, decoded in nights[4:]:
         assert {load_rule(name).scope for name in rules} <= {RuleScope.RUN, RuleScope.FILE}, rules
         assert decoded <= 2, "of what the Dockerfile names, where a rule about files asks for it"
     assert "tag-latest" in after, "another policy"
+    assert made == kept_on, "evidence is made of nothing that rules alone know"
+    assert not made & evidence_made_from(tmp_path), "bases are part of it"
 
 
 @pytest.mark.parametrize("seed", [1, 3])
 async def test_what_is_kept_is_what_would_be_said(tmp_path: Path, seed: int) -> None:
     shelf = first_night()
     estate = Estate(seed, shelf)
-    held = listed = 0
+    held = listed = stood = 0
+    told: tuple[Prospect, ...] | None = None
+    shown: OutdatedPage | None = None
     async with serving(shelf) as address:
         for _ in range(8):
             forget(tmp_path / "anew")
@@ -289,9 +320,14 @@ async def test_what_is_kept_is_what_would_be_said(tmp_path: Path, seed: int) -> 
             assert read_back == made_anew, estate.told
             held += sum(one.at < estate.at for one in kept(tmp_path / "kept"))
             listed += len(before.items() & lists_of(tmp_path / "kept").items())
+            looked, shown = outdated_in(estate.site(tmp_path / "kept", address), shown)
+            told, stood = looked or told, stood + (looked is None)
+            anew, page = outdated_in(estate.site(tmp_path / "anew", address), None)
+            assert (told, shown.sentence) == (anew, page.sentence), estate.told
             estate.pass_night()
     assert held, estate.told
     assert listed, estate.told
+    assert stood or seed != 3, estate.told
 
 
 async def test_a_claimed_base_is_looked_for_again_where_anything_moved(tmp_path: Path) -> None:

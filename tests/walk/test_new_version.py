@@ -62,7 +62,7 @@ class Nights(Workplace):
         self.shelf.tags.setdefault("shop/api", {})[tag] = image.digest
         self.shelf.pushed["shop/api", tag] = self.at.date().isoformat()
 
-    async def night(self, number: int) -> Done:
+    async def night(self, number: float) -> Done:
         """Scan on a night."""
         self.at = FIRST + timedelta(days=number)
         return await self.run("scan")

@@ -105,6 +105,35 @@ async def test_every_kind_of_file_over_a_cool_down(tree: Nights) -> None:
     }
 
 
+async def test_a_night_looks_again_only_where_something_may_be_said_else(tree: Nights) -> None:
+    def told() -> tuple[str, str, bytes]:
+        """When images were looked at, what the index says of them, and the page."""
+        reports = tree.folder / "reports"
+        memo = json.loads((reports / "pages.json").read_text())["outdated"]
+        index = (reports / "index.html").read_text(encoding="utf-8")
+        assert memo["sentence"] in index.replace("\N{NO-BREAK SPACE}", " ")
+        return memo["at"][:10], memo["sentence"], (reports / "outdated.html").read_bytes()
+
+    await tree.night(1)
+    tree.push("1.4.3", service(1, "1.4.3"))
+    for number in (2, 3.5):  # after which what was there first is three days old
+        await tree.night(number)
+    looked_at, waiting, page = told()
+    assert "newer patch" not in waiting
+    await tree.night(4.5)
+    assert told() == (looked_at, waiting, page), "nothing was looked at"
+    await tree.night(5.5)
+    later, enough, other = told()
+    assert later > looked_at, "what is new is old enough"
+    assert "2 images have a newer patch" in enough
+    assert other != page
+    await tree.night(6)
+    assert told() == (later, enough, other)
+    (tree.folder / "reports/outdated.html").unlink()
+    await tree.night(7)
+    assert told()[0] > later, "it is written anew"
+
+
 async def test_a_pin_that_no_tag_is_known_by_is_outdated_by_the_tag_beside_it(
     tree: Nights,
 ) -> None:

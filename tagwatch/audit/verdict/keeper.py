@@ -8,7 +8,7 @@ was made of.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.exemption import Exemptions
     from tagwatch.audit.verdict.result import Case, Tally
 
-__all__ = ["Judgement", "Keeper", "Stood", "Told", "Transcript"]
+__all__ = ["Due", "Judgement", "Keeper", "Stood", "Told", "Transcript"]
 
 _READ = Reading(state=State.READ)
 
@@ -184,6 +184,40 @@ def _as_of(finding: Finding, at: datetime) -> Finding:
     return replace(finding, evidence={**finding.evidence, "read_at": read_at})
 
 
+class Due:
+    """The first moment at which time alone may change what rules were heard to say."""
+
+    def __init__(self) -> None:
+        self.at: datetime | None = None
+        """None: never."""
+        self.is_unknown = False
+        """True where a rule could not tell: then it is asked again the next time."""
+        self._undated: tuple[Evidence | None, Evidence | None] = (None, None)
+
+    def asked(self, rule: Rule, subject: Subject) -> None:
+        """Take down when a rule may say something else.
+
+        An image that was read now will be read again till then: it is of no day.
+        """
+        if rule.again is None:
+            return
+        if subject.evidence is not None and subject.evidence.at == subject.at:
+            known, undated = self._undated
+            if known is not subject.evidence or undated is None:
+                undated = replace(subject.evidence, at=None)
+                self._undated = (subject.evidence, undated)
+            subject = replace(subject, evidence=undated)
+        try:
+            self.note(rule.again(subject))
+        except Exception:  # noqa: BLE001  # then it is asked again the next time
+            self.is_unknown = True
+
+    def note(self, moment: datetime | None) -> None:
+        """Take down a moment; None stands for never."""
+        if moment is not None and (self.at is None or moment < self.at):
+            self.at = moment
+
+
 class Transcript:
     """The judgement of a repository in the making. It takes down what the judge does."""
 
@@ -194,8 +228,7 @@ class Transcript:
         self._told: list[Told] = []
         self._bases: dict[str, str] = {}
         self._adapted: dict[str, tuple[Newer, Newer]] = {}
-        self._again_at: datetime | None = None
-        self._undated: tuple[Evidence | None, Evidence | None] = (None, None)
+        self._due = Due()
         self.occasions: set[str] = set()
         self.is_spoiled = False
         """True where it cannot be kept: not all of it was read, or it rests on something else."""
@@ -279,30 +312,16 @@ class Transcript:
         if living is not evidence:
             newer = (evidence.resolution.newer, living.resolution.newer)
             self._adapted[evidence.key] = newer
-        self._note(again_at)
+        self._due.note(again_at)
 
-    def asked(self, rule: Rule, subject: Subject) -> None:
-        """Take down when a rule may say something else. Its image will be read again till then."""
-        if rule.again is None:
-            return
-        if subject.evidence is not None and subject.evidence.at is not None:
-            known, undated = self._undated
-            if known is not subject.evidence or undated is None:
-                undated = replace(subject.evidence, at=None)
-                self._undated = (subject.evidence, undated)
-            subject = replace(subject, evidence=undated)
-        try:
-            self._note(rule.again(subject))
-        except Exception:  # noqa: BLE001  # then it is asked again the next time
-            self.is_spoiled = True
-
-    def _note(self, moment: datetime | None) -> None:
-        if moment is not None and (self._again_at is None or moment < self._again_at):
-            self._again_at = moment
+    @property
+    def asked(self) -> Callable[[Rule, Subject], None]:
+        """See `Due.asked`."""
+        return self._due.asked
 
     def judgement(self) -> Judgement | None:
         """Return what was made; None where it cannot be kept."""
-        if self.is_spoiled:
+        if self.is_spoiled or self._due.is_unknown:
             return None
         return Judgement(
             at=self._at,
@@ -312,7 +331,7 @@ class Transcript:
             occasions=tuple(sorted(self.occasions)),
             bases=self._bases,
             adapted=self._adapted,
-            again_at=self._again_at,
+            again_at=self._due.at,
         )
 
 

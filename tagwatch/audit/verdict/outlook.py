@@ -20,10 +20,11 @@ from tagwatch.audit.rule.interface import RuleScope, Subject
 from tagwatch.audit.rule.occasion import occasions
 from tagwatch.audit.rule.offering import lower, offer_tags
 from tagwatch.audit.rule.phrase import ENOUGH
-from tagwatch.audit.rule.release_end import ReleaseEnd, release_ends
+from tagwatch.audit.rule.release_end import ReleaseEnd, known_ends, release_ends
 from tagwatch.audit.verdict.exemption import Exemptions
 from tagwatch.audit.verdict.fixing import is_fixable
 from tagwatch.audit.verdict.hand import Hand, Refusal, Standing
+from tagwatch.audit.verdict.keeper import Due
 from tagwatch.audit.verdict.result import Wanted
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Extraction, Location, Target
@@ -156,6 +157,9 @@ class Prospects:
     """False where something could not be read."""
     wanted: tuple[Wanted, ...] = ()
     """What to look up to judge better what is newer."""
+    again_at: datetime | None = None
+    """The first moment at which time alone may change any of it: `at` where nobody can tell, None
+    for never."""
 
     @property
     def outdated(self) -> tuple[Prospect, ...]:
@@ -203,6 +207,7 @@ def prospects_of(
         level=level,
         wanted=tuple(session.hand.wanted.values()),
         complete=not any(one.outlook is Outlook.NOT_READ and one.reference for one in images),
+        again_at=at if session.due.is_unknown else session.due.at,
     )
 
 
@@ -227,7 +232,9 @@ class _Session:
     ) -> None:
         self._evidence = evidence
         self._levels = [one for one in Level if one.rank <= level.rank]
+        self.due = Due()
         self._bench = Bench(at, policy, knowledge)
+        self._bench.noting = self.due.asked
         given = occasions(files, evidence, policy, knowledge)
         self._rules = [
             rule for rule in active_rules(policy, given) if rule.scope is RuleScope.TARGET
@@ -359,6 +366,9 @@ class _Session:
         return self._bench.subject(target, known, ())
 
     def _ends(self, subject: Subject) -> tuple[End, ...]:
+        for end in known_ends(subject):
+            if end.over_at is not None and end.over_at > subject.at:
+                self.due.note(end.over_at)
         return tuple(_end(one, subject) for one in release_ends(subject))
 
 

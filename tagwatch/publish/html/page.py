@@ -214,9 +214,7 @@ def render_index(
         images_left_out=left_out,
         images_apart=apart,
         script=script(),
-        outdated=prospects_sentence(context.prospects)
-        if has_outdated and context.prospects is not None
-        else "",
+        outdated=context.outdated.sentence if has_outdated and context.outdated is not None else "",
     )  # fmt: skip
 
 

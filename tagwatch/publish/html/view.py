@@ -140,6 +140,8 @@ class Pages:
             _in_order(result, found, self._moved), [one.anchor for one in told], whole=whole
         )
         self.tasks = Tasks(result, found, context, self.book)
+        self._uses: dict[str, list[Location]] = {}
+        """The places of the images that are shown, once somebody wants any."""
 
     def first(self) -> RunView:
         """Return what the first page shows."""
@@ -206,7 +208,7 @@ class Pages:
         """Yield the cards of a stretch of images, in their order."""
         keys = self.book.images[chunk.start : chunk.end]
         by_image = self.tasks.by_image(keys)
-        uses = self._uses(frozenset(keys))
+        uses = self._uses or self._find_uses()
         opened = 0
         for place, key in enumerate(keys):
             view = self._image(
@@ -219,13 +221,14 @@ class Pages:
             opened += view.open
             yield view
 
-    def _uses(self, keys: frozenset[str]) -> dict[str, list[Location]]:
-        uses: dict[str, list[Location]] = {}
+    def _find_uses(self) -> dict[str, list[Location]]:
+        """Note where all images that are shown are named: targets may be made as they are read."""
+        self._uses = {key: [] for key in self.book.images}
         for target in self.result.targets:
             key = evidence_key(target)
-            if key is not None and key in keys:
-                uses.setdefault(key, []).append(target.location)
-        return uses
+            if key is not None and key in self._uses:
+                self._uses[key].append(target.location)
+        return self._uses
 
     def _image(
         self,

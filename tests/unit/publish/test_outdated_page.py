@@ -10,7 +10,8 @@ from tagwatch.audit.verdict.outlook import End, Level, Outlook, Prospect, Prospe
 from tagwatch.image.reference import Reference
 from tagwatch.publish.files import write_reports
 from tagwatch.publish.html import page
-from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.interface import OutdatedPage, PublishContext
+from tagwatch.publish.outdated import prospects_sentence
 from tests.audit_case import place
 from tests.publish_hostile import HOSTILE
 from tests.publish_sample import AT, sample, sample_context
@@ -39,7 +40,9 @@ CURRENT = replace(REDIS, name="node:24", outlook=Outlook.CURRENT, ends=(), steps
 
 
 def context(*images: Prospect) -> PublishContext:
-    return replace(sample_context(), prospects=Prospects(at=AT, images=images))
+    found = Prospects(at=AT, images=images)
+    page = OutdatedPage(sentence=prospects_sentence(found), at=AT)
+    return replace(sample_context(), prospects=found, outdated=page)
 
 
 def test_what_the_page_says() -> None:
