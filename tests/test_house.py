@@ -139,7 +139,7 @@ FLOORS: dict[str, str] = {
         site
         ask facts_key import_history knowing local_image referrers sending trusting unwatched \
         verdicts
-        alert_list facts_kept recall scope
+        alert_list alert_trial facts_kept recall scope
         doctor
         bases bundle moved remember
         past
