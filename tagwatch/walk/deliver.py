@@ -37,7 +37,7 @@ from tagwatch.publish.source_link import forge_template, is_source_template
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.prospect import prospects_of_result
-from tagwatch.walk.site import Site, project_of, repository_root
+from tagwatch.walk.site import Site, kept_repositories, project_of, repository_root
 from tagwatch.workspace.code_owners import read_code_owners
 from tagwatch.workspace.git_history import origin_of
 
@@ -320,6 +320,7 @@ def with_links(context: PublishContext, site: Site) -> PublishContext:
     """Return the context with what pages lead to: who owns files, and where lines can be read.
 
     The forge is the one that is configured, else that of git's origin. Asks git, for two seconds.
+    What lies in a git repository of others leads to the forge of that one, and to no other.
     """
     root = repository_root(site.root)
     source = site.settings.reports.source
@@ -330,6 +331,10 @@ def with_links(context: PublishContext, site: Site) -> PublishContext:
         owners=read_code_owners(root),
         source=source if is_source_template(source) else "",
         folder="".join(f"{part}/" for part in site.root.relative_to(root).parts),
+        others={
+            one.name: forge_template(one.address, kept.commit)
+            for one, kept in kept_repositories(site, fetch=False)
+        },
     )
 
 
