@@ -152,6 +152,7 @@ FLOORS: dict[str, str] = {
         candidates pull_request
         prospect
         deliver
+        neighbour
     """,
     "service": """
         child demo deliveries log login nightly notice parent question schedule signals

@@ -132,7 +132,7 @@ _tagwatch() {
       esac
       ;;
     'report')
-      flags='-h --help --config --config-from --untrusted --format --output --color -q --quiet -v --verbose --directory --from'
+      flags='-h --help --config --config-from --untrusted --format --output --color -q --quiet -v --verbose --directory --from --projects'
       case "$prev" in
         --config) values='-' ;;
         --config-from) values='-' ;;

@@ -48,6 +48,7 @@ __all__ = [
     "digest_of",
     "publish_context",
     "rule_texts",
+    "summary_of",
     "undelivered",
     "with_links",
     "write_run",
@@ -305,7 +306,7 @@ def _with_owners(digest: str, context: PublishContext) -> str:
 def publish_context(ledger: Reader | None, news: News | None, site: Site) -> PublishContext:
     """Return what every publisher may know beside a result."""
     runs = ledger.runs(_RUNS_LISTED, project=project_of(site), kind="scan") if ledger else ()
-    summaries = [_summary(run) for run in runs if run.kind == "scan" and run.finished_at]
+    summaries = [summary_of(run) for run in runs if run.kind == "scan" and run.finished_at]
     return PublishContext(
         version=__version__,
         news=news,
@@ -338,7 +339,8 @@ def with_links(context: PublishContext, site: Site) -> PublishContext:
     )
 
 
-def _summary(run: Run) -> RunSummary:
+def summary_of(run: Run) -> RunSummary:
+    """Return the numbers of a run."""
     return RunSummary(
         at=run.at,
         errors=run.errors,
