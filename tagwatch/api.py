@@ -701,13 +701,9 @@ def _repositories(site: Site, fetch: bool) -> Iterator[tuple[str, Files]]:
     named = site.settings.repositories
     if not named:
         return
-    from tagwatch.walk.site import data_folder
-    from tagwatch.workspace.git_source import kept_all
+    from tagwatch.walk.site import kept_repositories
 
-    wanted = [(one.address, one.branch) for one in named]
-    below = data_folder(site.environment, site.home) / "repositories"
-    held = kept_all(wanted, below, site.environment, fetch=fetch)
-    for one, kept in zip(named, held, strict=True):
+    for one, kept in kept_repositories(site, fetch=fetch):
         if (site.root / one.name).exists():
             raise ConfigError(
                 f"sources: {one.address!r} is shown as {one.name!r}, which is also here",

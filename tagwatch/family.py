@@ -61,7 +61,7 @@ COMMAND_HELP: dict[str, str] = {
     "report": "render the last scan's result again",
     "doctor": "is every registry readable, as whom, and what to do where not",
     "ledger": "keep the memory: check, backup, restore, forget, rewind",
-    "alerts": "alerts that did not arrive: list them, retry or drop them",
+    "alerts": "alerts that did not arrive: list them, retry or drop them; or send a test",
     "serve": "keep the schedule; serve reports, health and metrics",
     "explain": "what a rule says, why, and how to fix it",
     "baseline": "remember the findings of today, so that only new ones fail a check",

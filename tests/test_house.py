@@ -139,7 +139,7 @@ FLOORS: dict[str, str] = {
         site
         ask facts_key import_history knowing local_image referrers sending trusting unwatched \
         verdicts
-        alert_list facts_kept recall scope
+        alert_list alert_trial facts_kept recall scope
         doctor
         bases bundle moved remember
         past
@@ -152,6 +152,7 @@ FLOORS: dict[str, str] = {
         candidates pull_request
         prospect
         deliver
+        neighbour
     """,
     "service": """
         child demo deliveries log login nightly notice parent question schedule signals

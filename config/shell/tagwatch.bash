@@ -132,7 +132,7 @@ _tagwatch() {
       esac
       ;;
     'report')
-      flags='-h --help --config --config-from --untrusted --format --output --color -q --quiet -v --verbose --directory --from'
+      flags='-h --help --config --config-from --untrusted --format --output --color -q --quiet -v --verbose --directory --from --projects'
       case "$prev" in
         --config) values='-' ;;
         --config-from) values='-' ;;
@@ -203,7 +203,7 @@ _tagwatch() {
       ;;
     'alerts')
       flags='-h --help --config --config-from --untrusted'
-      words='list retry drop'
+      words='list retry drop test'
       case "$prev" in
         --config) values='-' ;;
         --config-from) values='-' ;;
@@ -230,6 +230,16 @@ _tagwatch() {
       esac
       ;;
     'alerts drop')
+      flags='-h --help --config --config-from --untrusted --format --output --color -q --quiet -v --verbose'
+      case "$prev" in
+        --config) values='-' ;;
+        --config-from) values='-' ;;
+        --format) values='text json' ;;
+        --output) values='-' ;;
+        --color) values='auto always never' ;;
+      esac
+      ;;
+    'alerts test')
       flags='-h --help --config --config-from --untrusted --format --output --color -q --quiet -v --verbose'
       case "$prev" in
         --config) values='-' ;;

@@ -1,4 +1,4 @@
-"""`tagwatch alerts`: what was not delivered, another attempt, or none any more."""
+"""`tagwatch alerts`: what was not delivered, another attempt, or none any more; and a test."""
 
 from __future__ import annotations
 
@@ -29,19 +29,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     drop = actions.add_parser("drop", help="give alerts up: they are never sent")
     drop.add_argument("ids", metavar="ID", nargs="+", type=int, help="which")
-    for action in (listed, retry, drop):
+    tried = actions.add_parser("test", help="send a test alert now, and say what became of it")
+    tried.add_argument(
+        "receivers", metavar="RECEIVER", nargs="*", help="who gets it (default: all of them)"
+    )
+    for action in (listed, retry, drop, tried):
         add_config(action, default=argparse.SUPPRESS)
         add_answer(action, "text", "json")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do it. Exit code 0, or 1 where `retry` sent not all of them."""
+    """Do it. Exit code 0, or 1 where `retry` or `test` sent not all of them."""
     site = open_site(options)
     match options.action:
         case "list":
             return _list(site, options)
         case "retry":
             return _retry(site, options)
+        case "test":
+            return _test(site, options)
         case _:
             return _drop(site, options)
 
@@ -86,6 +92,28 @@ def _drop(site: Site, options: argparse.Namespace) -> int:
     return 0
 
 
+def _test(site: Site, options: argparse.Namespace) -> int:
+    import asyncio
+
+    from tagwatch.walk.alert_trial import (
+        chosen_receivers,
+        trial_document,
+        trial_text,
+        try_receivers,
+    )
+    from tagwatch.walk.sending import SystemClock, receivers_of
+
+    chosen, at = chosen_receivers(site, options.receivers), SystemClock().now()
+    trials = asyncio.run(try_receivers(chosen, receivers_of(site), site, at))
+    if options.format == "json":
+        from tagwatch.publish.machine import dump
+
+        answer(dump(trial_document(trials, at)))
+    else:
+        answer_text(trial_text(trials))
+    return 0 if all(one.is_taken for one in trials) else 1
+
+
 def _answer(
     site: Site,
     options: argparse.Namespace,
@@ -109,6 +137,6 @@ def _answer(
 command = Command(
     arguments=arguments,
     run=run,
-    epilog="exit codes: 0 done, 1 `retry` sent not all of them, 2 a wrong flag or number, or no\n"
-    "ledger",
+    epilog="exit codes: 0 done, 1 `retry` or `test` sent not all of them, 2 a wrong flag, number\n"
+    "or name, or no ledger",
 )

@@ -16,6 +16,8 @@ from tagwatch.value import replace
 if TYPE_CHECKING:
     import argparse
 
+    from tagwatch.walk.site import Site
+
 __all__ = ["command"]
 
 
@@ -38,6 +40,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="[NAME=]FILE",
         help="results of several projects (check --format json, latest.json): one site of them all",
     )
+    parser.add_argument(
+        "--projects",
+        action="store_true",
+        help="one site of all projects of this ledger (default: below reports.directory)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,6 +55,11 @@ def run(options: argparse.Namespace) -> int:
     from tagwatch.walk.deliver import publish_context, with_links, write_run
     from tagwatch.walk.site import check_reports, project_of
 
+    if options.results or options.projects:
+        if options.results and options.projects:
+            raise UsageError("--from and --projects are two sites", hint="give one of them")
+        if options.format != "html":
+            raise UsageError("several projects have one format, HTML", hint="leave --format out")
     if options.results:
         return _write_projects(options)
     site = open_site(options)
@@ -55,6 +67,8 @@ def run(options: argparse.Namespace) -> int:
         raise LedgerError(
             f"there is no ledger at {str(site.database)!r}", hint="run `tagwatch scan` first"
         )
+    if options.projects:
+        return _write_neighbours(options, site)
     with Reader.open(site.database, site.origins) as ledger:
         runs = ledger.runs(project=project_of(site))
         finished = [run.id for run in runs if run.kind == "scan" and run.finished_at]
@@ -89,8 +103,6 @@ def _write_projects(options: argparse.Namespace) -> int:
     from tagwatch.publish.files import write_projects
     from tagwatch.publish.projects import project_from
 
-    if options.format != "html":
-        raise UsageError("several projects have one format, HTML", hint="leave --format out")
     directory = options.directory or Path("projects")
     projects = []
     for name, path in _named(options.results):
@@ -104,6 +116,23 @@ def _write_projects(options: argparse.Namespace) -> int:
         projects.append(project_from(name, raw, _own_report(path, directory)))
     index = write_projects(directory, projects, __version__)
     note(f"tagwatch: report: {index}")
+    return 0
+
+
+def _write_neighbours(options: argparse.Namespace, site: Site) -> int:
+    """Write the site of all projects of the ledger."""
+    from tagwatch import __version__
+    from tagwatch.ledger.read import Reader
+    from tagwatch.publish.files import write_projects
+    from tagwatch.walk.neighbour import neighbours
+    from tagwatch.walk.site import check_reports
+
+    if options.directory is None:
+        check_reports(site)
+    directory = options.directory or site.settings.reports.directory / "projects"
+    with Reader.open(site.database, site.origins) as ledger:
+        projects, past = neighbours(ledger)
+    note(f"tagwatch: report: {write_projects(directory, projects, __version__, past)}")
     return 0
 
 

@@ -391,6 +391,14 @@ class Reader:
         )
         return tuple(run_of(row) for row in rows)
 
+    def projects(self) -> tuple[str, ...]:
+        """Return the projects that have scanned, by name."""
+        rows = self._rows(
+            "SELECT DISTINCT project FROM run WHERE kind = 'scan' AND finished_at IS NOT NULL "
+            "AND project != '' ORDER BY project"
+        )
+        return tuple(name for (name,) in rows)
+
     def result(self, run_id: int) -> AuditResult | None:
         """Return the run's answer; None where it did not finish or its result was forgotten."""
         return self._result("id = ?", (run_id,))

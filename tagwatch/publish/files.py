@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import InputError, OutputError, TagwatchError
-from tagwatch.publish.interface import PublishContext, Publisher, publisher
+from tagwatch.publish.interface import PublishContext, Publisher, RunSummary, publisher
 from tagwatch.publish.projects import NAME as PROJECTS
 from tagwatch.publish.projects import Project, merged, read_past, text_of_past
 from tagwatch.publish.quiet import NAME, Memo, has_news, read_memo, whole
@@ -112,10 +112,16 @@ def write_reports(
     return Written(files=(*files, index) if index else files, index=index)
 
 
-def write_projects(directory: Path, projects: Sequence[Project], version: str) -> Path:
+def write_projects(
+    directory: Path,
+    projects: Sequence[Project],
+    version: str,
+    past: Mapping[str, Sequence[RunSummary]] | None = None,
+) -> Path:
     """Write the site of many projects; return its index.
 
-    It remembers the numbers of each project's runs beside its pages, for the trend. Raises
+    It remembers the numbers of each project's runs beside its pages, for the trend, unless somebody
+    else does and gives them as `past`. Raises
     `OutputError` where the directory cannot be written, or holds one project's reports.
     """
     from tagwatch.publish.html.dashboard import dashboard_pages
@@ -126,7 +132,7 @@ def write_projects(directory: Path, projects: Sequence[Project], version: str) -
             hint="name a directory of its own for the site of several: --directory FOLDER",
         )
     try:
-        runs = merged(read_past(directory / PROJECTS), projects)
+        runs = merged(read_past(directory / PROJECTS) if past is None else past, projects)
         pages = dashboard_pages(projects, runs, version)
         written = [write_atomically(directory, name, [text]) for name, text in pages]
         kept = {path.name for path in written}

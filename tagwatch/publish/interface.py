@@ -107,8 +107,9 @@ class PublishContext:
     files (None: nobody looked). `outdated`: what the page about that tells, also where it is not
     looked at again. `owners`: who owns the files, by CODEOWNERS (None: nobody asked).
     `source`: the address of a line of a file, with `{path}` and `{line}` in it; `folder`: where
-    paths of results start, from the root of what `owners` and `source` are about. `brief`: routine
-    notes are only counted.
+    paths of results start, from the root of what `owners` and `source` are about. `others`: the
+    same address for each git repository of others, by the folder that its files are shown below.
+    `brief`: routine notes are only counted.
     """
 
     version: str
@@ -127,14 +128,18 @@ class PublishContext:
     owners: CodeOwners | None = None
     source: str = ""
     folder: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
     brief: bool = False
 
     def source_of(self, location: Location) -> str:
         """Return the address of a place at its forge; empty where there is none."""
-        if not self.source:
+        if not self.source and not self.others:
             return ""
         from tagwatch.publish.source_link import source_page  # reports alone have links
 
+        name, _, path = location.path.partition("/")
+        if name in self.others:
+            return source_page(self.others[name], "", path, location.line) if path else ""
         return source_page(self.source, self.folder, location.path, location.line)
 
     @property

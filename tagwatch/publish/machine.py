@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tagwatch.audit.model.base_match import BaseMatch, MatchedBase
 from tagwatch.audit.model.coverage import Reading, State
-from tagwatch.audit.model.evidence import Resolution, is_readable
+from tagwatch.audit.model.evidence import Resolution, Status, is_readable
 from tagwatch.audit.model.finding import Finding, Fix, causes_of, is_routine
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
@@ -153,7 +153,6 @@ def result_document(result: AuditResult) -> Document:
 
 def _result(result: AuditResult) -> Document:
     """The same; the items of its lists are made one by one."""
-    resolutions = (_known(key, result) for key in sorted(result.evidence))
     return {
         "schema_version": SCHEMA_VERSION,
         "at": stamp(result.at),
@@ -172,7 +171,7 @@ def _result(result: AuditResult) -> Document:
         },
         "findings": _findings(result.findings),
         "ignored": map(_ignored, result.ignored),
-        "resolutions": resolutions,
+        "resolutions": _images(result),
         "changes": map(_change, result.changes),
         "gone": [
             {"repository": one.repository.name, "tag": one.tag, "digest": one.digest}
@@ -473,6 +472,32 @@ def _fix(fix: Fix | None) -> Document | None:
         "replacement": fix.replacement,
         "description": fix.description,
     }
+
+
+def _images(result: AuditResult) -> Iterator[Document]:
+    """The resolution of each image, also of one that is used and of which nothing was ever read."""
+    unread: dict[str, Document] = {}
+    if result.coverage.unavailable:
+        from tagwatch.publish.used import used_images
+
+        unread = {
+            key: _unread(one.text, one.reference)
+            for key, one in used_images(result)
+            if one.evidence is None
+        }
+    for key in sorted({*result.evidence, *unread}) if unread else sorted(result.evidence):
+        yield unread[key] if key in unread else _known(key, result)
+
+
+def _unread(text: str, reference: Reference) -> Document:
+    """What is known of an image by its name alone."""
+    resolution = Resolution(
+        input=text,
+        status=Status.UNAVAILABLE,
+        reference=reference if reference.digest is not None else None,
+        digest=reference.digest,
+    )
+    return {**_resolution(resolution), "state": State.UNAVAILABLE.value, "reason": None}
 
 
 def _known(key: str, result: AuditResult) -> Document:

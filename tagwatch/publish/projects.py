@@ -41,6 +41,7 @@ NAME = "projects.json"
 _MOST_BYTES = 512 * 1024 * 1024
 _MOST_PAST_BYTES = 16 * 1024 * 1024
 _MOST_RUNS = 60
+_LACKS = {"unavailable": "not read", "not-found": "not found"}
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -115,6 +116,8 @@ class Use:
     digest: str
     newer: str
     read_at: datetime
+    lack: str = ""
+    """Why its build is not known, in two words: it was not read, or not found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +152,11 @@ class Image:
     repository: str
     uses: tuple[Use, ...]
     behind: frozenset[str]
+
+    @property
+    def unknown(self) -> int:
+        """How many projects use it and do not know what it is."""
+        return sum(bool(use.lack) for use in self.uses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +239,7 @@ def _use(project: str, one: _Resolution, at: datetime) -> tuple[str, Use]:
         digest=one_line(one.digest or "", 100),
         newer=one_line(one.newer.patch or "", 100),
         read_at=read_at,
+        lack="" if one.digest else _LACKS.get(one.status, ""),
     )
 
 

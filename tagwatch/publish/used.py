@@ -24,19 +24,34 @@ def apart_of(targets: Iterable[Target]) -> frozenset[Location]:
 class Used:
     """An image that is used. `evidence`: None where nothing is known of it."""
 
+    text: str
+    """Its name as the first place has it."""
     reference: Reference
     evidence: Evidence | None
     places: Sequence[Location]
 
 
 def used_images(result: AuditResult) -> Iterator[tuple[str, Used]]:
-    """Yield each image that files or single watches name, read or not, by key."""
+    """Yield each image that files or single watches name, read or not, by key.
+
+    What is built here, or has another image in its place, is none.
+    """
     apart = apart_of(result.targets)
-    found: dict[str, tuple[Reference, list[Location]]] = {}
+    found: dict[str, tuple[Target, Reference, list[Location]]] = {}
     for target in result.targets:
         key, reference = evidence_key(target), target.reference
-        if key is not None and reference is not None and target.location not in apart:
-            found.setdefault(key, (reference, []))[1].append(target.location)
+        if key is None or reference is None or "built" in target.facts:
+            continue
+        if target.location not in apart:
+            found.setdefault(key, (target, reference, []))[2].append(target.location)
     for key in sorted(found):
-        reference, places = found[key]
-        yield key, Used(reference=reference, evidence=result.evidence.get(key), places=places)
+        target, reference, places = found[key]
+        yield (
+            key,
+            Used(
+                text=target.text,
+                reference=reference,
+                evidence=result.evidence.get(key),
+                places=places,
+            ),
+        )

@@ -36,7 +36,7 @@ from tagwatch.publish.source_link import forge_template, is_source_template
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.prospect import outdated_page
-from tagwatch.walk.site import Site, project_of, repository_root
+from tagwatch.walk.site import Site, kept_repositories, project_of, repository_root
 from tagwatch.workspace.code_owners import read_code_owners
 from tagwatch.workspace.git_history import origin_of
 
@@ -48,6 +48,7 @@ __all__ = [
     "publish_context",
     "rule_page",
     "rule_texts",
+    "summary_of",
     "undelivered",
     "with_links",
     "write_run",
@@ -311,7 +312,7 @@ def _with_owners(digest: str, context: PublishContext) -> str:
 def publish_context(ledger: Reader | None, news: News | None, site: Site) -> PublishContext:
     """Return what every publisher may know beside a result."""
     runs = ledger.runs(_RUNS_LISTED, project=project_of(site), kind="scan") if ledger else ()
-    summaries = [_summary(run) for run in runs if run.kind == "scan" and run.finished_at]
+    summaries = [summary_of(run) for run in runs if run.kind == "scan" and run.finished_at]
     return PublishContext(
         version=__version__,
         news=news,
@@ -326,6 +327,7 @@ def with_links(context: PublishContext, site: Site) -> PublishContext:
     """Return the context with what pages lead to: who owns files, and where lines can be read.
 
     The forge is the one that is configured, else that of git's origin. Asks git, for two seconds.
+    What lies in a git repository of others leads to the forge of that one, and to no other.
     """
     root = repository_root(site.root)
     source = site.settings.reports.source
@@ -336,10 +338,15 @@ def with_links(context: PublishContext, site: Site) -> PublishContext:
         owners=read_code_owners(root),
         source=source if is_source_template(source) else "",
         folder="".join(f"{part}/" for part in site.root.relative_to(root).parts),
+        others={
+            one.name: forge_template(one.address, kept.commit)
+            for one, kept in kept_repositories(site, fetch=False)
+        },
     )
 
 
-def _summary(run: Run) -> RunSummary:
+def summary_of(run: Run) -> RunSummary:
+    """Return the numbers of a run."""
     return RunSummary(
         at=run.at,
         errors=run.errors,

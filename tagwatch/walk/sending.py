@@ -30,7 +30,7 @@ from tagwatch.publish.wording import one_line, time_text
 from tagwatch.value import dataclass
 from tagwatch.walk.site import Site, project_of
 
-__all__ = ["Clock", "Receivers", "Sent", "SystemClock", "deliver", "receivers_of"]
+__all__ = ["Clock", "Receivers", "Sent", "SystemClock", "deliver", "receivers_of", "until_stopped"]
 
 T = TypeVar("T")
 
@@ -318,7 +318,7 @@ class _Courier:
             sending = notifier.send_again(payload, claimed.dedup_key, clock.now())
         else:
             sending = notifier.send(payload)
-        delivery = await _until_stopped(sending, self.stop)
+        delivery = await until_stopped(sending, self.stop)
         state = await self._settle(claimed, delivery, receiver)
         return Sent(receiver=receiver.name, state=state, delivery=delivery, message_id=claimed.id)
 
@@ -368,7 +368,7 @@ def _payload(
     return payload or {}
 
 
-async def _until_stopped(sending: Awaitable[Delivery], stop: asyncio.Event) -> Delivery:
+async def until_stopped(sending: Awaitable[Delivery], stop: asyncio.Event) -> Delivery:
     """Return what came of an attempt, which is broken off a little after `stop` is set."""
     attempt = asyncio.ensure_future(sending)
     stopped = asyncio.ensure_future(stop.wait())

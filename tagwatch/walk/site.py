@@ -30,6 +30,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from tagwatch.config.settings import GitSource
+    from tagwatch.workspace.git_source import Kept
+
     Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "check_reports",
     "configured_place",
     "data_folder",
+    "kept_repositories",
     "open_checked",
     "open_site",
     "placed",
@@ -357,6 +361,20 @@ def repository_root(folder: Path) -> Path:
     if found != folder and any(foreign(one, by_others=False) for one in (found, found / ".git")):
         return folder
     return found
+
+
+def kept_repositories(site: Site, *, fetch: bool) -> list[tuple[GitSource, Kept]]:
+    """Return the git repositories among the sources, and how each is kept.
+
+    `fetch`: they are fetched anew.
+    """
+    from tagwatch.workspace.git_source import kept_all
+
+    named = site.settings.repositories
+    wanted = [(one.address, one.branch) for one in named]
+    below = data_folder(site.environment, site.home) / "repositories"
+    held = kept_all(wanted, below, site.environment, fetch=fetch)
+    return list(zip(named, held, strict=True))
 
 
 def data_folder(environment: Mapping[str, str], home: Path) -> Path:

@@ -65,13 +65,14 @@ _ALLOWED = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A repository that is kept: where its files are, and of which day.
+    """A repository that is kept: where its files are, of which day, and of which commit.
 
     `why`: what kept it from being fetched now; with no `folder`, it never was.
     """
 
     folder: Path | None
     at: datetime | None = None
+    commit: str = ""
     why: str = ""
 
 
@@ -110,10 +111,12 @@ def kept(
     elif not _is_laid_out(folder, environment):
         why = "its newest commit was not laid out whole: a scan does that"
     try:
-        at = _date(folder, environment) if (folder / ".git").exists() else None
+        if (folder / ".git").exists():
+            at, commit = _laid_out(folder, environment)
+            return Kept(folder=folder, at=at, commit=commit, why=why)
     except InputError:
-        at = None
-    return Kept(folder=folder if at is not None else None, at=at, why=why)
+        pass
+    return Kept(folder=None, why=why)
 
 
 def _fetch(address: str, branch: str, folder: Path, environment: Mapping[str, str]) -> None:
@@ -206,10 +209,11 @@ def _check_size(folder: Path, environment: Mapping[str, str]) -> None:
         raise InputError(f"it has more than {most}: it is not laid out")
 
 
-def _date(folder: Path, environment: Mapping[str, str]) -> datetime:
-    """Return the date of the commit that is laid out. Raises `InputError`."""
-    told = _git(["log", "-1", "--format=%ct", "HEAD"], folder, environment, _ALONE)
-    return datetime.fromtimestamp(int(told), UTC)
+def _laid_out(folder: Path, environment: Mapping[str, str]) -> tuple[datetime, str]:
+    """Return date and name of the commit that is laid out. Raises `InputError`."""
+    told = _git(["log", "-1", "--format=%ct %H", "HEAD"], folder, environment, _ALONE)
+    at, _, commit = told.partition(" ")
+    return datetime.fromtimestamp(int(at), UTC), commit
 
 
 def _try(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:

@@ -24,7 +24,17 @@ from tests.unit.publish.test_outdated_page import CURRENT, REDIS
 from tests.unit.publish.test_outdated_page import context as outdated_context
 
 MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
-PAGES = ("run", "index", "hostile", "outdated", "by-image", "by-file", "latest-todo-2", "rules")
+PAGES = (
+    "run",
+    "index",
+    "hostile",
+    "outdated",
+    "by-image",
+    "by-file",
+    "latest-todo-2",
+    "rules",
+    "latest",
+)
 OUTDATED = (
     *[replace(REDIS, name=f"{'registry.example/' * 3}redis:5.0.{n}") for n in range(9)],
     CURRENT,
@@ -194,6 +204,18 @@ async def test_on_paper_closed_details_are_open(browser: str, pages: dict[str, s
         assert await tab.evaluate(height) > 5
         pdf = await tab.send("Page.printToPDF", preferCSSPageSize=True)
         assert base64.b64decode(pdf["data"]).startswith(b"%PDF")
+
+
+async def test_on_paper_the_latest_report_is_one_page_and_details_are_asked_for(
+    browser: str, pages: dict[str, str]
+) -> None:
+    number = []
+    for fragment in ("", "#images"):
+        async with opened(browser, pages["latest"] + fragment) as tab:
+            pdf = await tab.send("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)
+        number.append(len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(pdf["data"]))))
+    assert number[0] == 1
+    assert number[1] > 3
 
 
 async def test_links_lead_to_what_they_name(browser: str, pages: dict[str, str]) -> None:

@@ -51,6 +51,8 @@ def _documents_of(name: str, answer: str, transcript: str) -> Iterator[Golden]:
             yield Golden(name=f"{name}-{number}", schema="alert", document=alert)
     elif "--format json" in transcript.partition("\n")[0] and "stdout" in told:
         command = transcript.removeprefix("$ tagwatch ").split()[0]
+        if transcript.startswith("$ tagwatch alerts test"):
+            command = "alerts-test"
         schema = _SCHEMA_OF.get(command, command)
         yield Golden(name=name, schema=schema, document=json.loads(told["stdout"]))
 

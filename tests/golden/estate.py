@@ -51,6 +51,7 @@ async def play_estate(folder: Path) -> Mapping[str, str]:
         place.write("alerts.json", json.dumps(alerts, indent=2, ensure_ascii=False) + "\n")
         place.note_file("alerts", "alerts.json")
         (root / "alerts.json").unlink()
+        await place.note("alerts-test-json", "alerts test --format json")
         await place.note("alerts-list", "alerts list --all")
         await place.note("alerts-list-json", "alerts list --all --format json")
         for form in ("text", "json", "sarif", "github", "gitlab", "junit"):

@@ -308,3 +308,65 @@ async def test_a_healthcheck_is_pinged(desk: Desk) -> None:
         assert (
             "the healthcheck was not pinged: healthcheck: answered" in (await desk.run("scan")).err
         )
+
+
+async def test_a_test_alert_says_what_was_sent_and_what_came_of_it(desk: Desk) -> None:
+    async with endpoint() as served:
+        served.answers["slack"] = ["403"]
+        desk.environment |= {
+            **{"SLACK": f"{served.url}/slack", "HOOK": f"{served.url}/hook", "KEY": KEY},
+        }
+        desk.configure(
+            "alerts:\n"
+            "  - {name: team, slack: {webhook_env: SLACK}, when: {rules: [tag-latest]}}\n"
+            "  - {name: robot, webhook: {url_env: HOOK, secret_env: KEY}}\n"
+            "  - {name: nobody, webhook: {url_env: NOWHERE}}\n"
+        )
+        done = await desk.run("alerts", "test")
+        assert done.code == 1
+        assert done.out == (
+            "team  slack  refused; a real alert would be held\n"
+            "  message    tagwatch desk: a test alert. There is nothing to do: somebody tries out"
+            " whether alerts arrive here.\n"
+            "  answer     slack: answered HTTP 403: the address is not accepted\n"
+            "robot  webhook  sent\n"
+            "  message    a test alert\n"
+            "  answer     HTTP 200\n"
+            "nobody  webhook  nothing could be sent\n"
+            "  answer     the environment variable 'NOWHERE' is not set\n"
+        )
+        (posted,) = served.to("hook")
+        assert (posted["type"], posted["headline"]) == ("test", "a test alert")
+        jsonschema.Draft202012Validator(
+            json.loads((ROOT / "docs" / "schema" / "alert.json").read_text(encoding="utf-8"))
+        ).validate(posted)
+        headers, body = next(
+            (headers, body) for who, headers, body in served.posted if who == "hook"
+        )
+        at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+        assert headers["webhook-signature"] == signature(
+            KEY, headers["webhook-id"], at, body.encode()
+        )
+        assert not (desk.folder / "tagwatch.db").exists(), "a ledger is not needed"
+
+
+async def test_a_test_alert_goes_to_those_who_are_named(desk: Desk) -> None:
+    async with endpoint() as served:
+        desk.environment |= {"SLACK": f"{served.url}/slack", "HOOK": f"{served.url}/hook"}
+        desk.configure("alerts: {slack: {webhook_env: SLACK}, webhook: {url_env: HOOK}}\n")
+        done = await desk.run("alerts", "test", "slack", "--format", "json")
+        assert done.code == 0
+        schema = json.loads(
+            (ROOT / "docs" / "schema" / "alerts-test.json").read_text(encoding="utf-8")
+        )
+        jsonschema.Draft202012Validator(schema).validate(done.json)
+        (test,) = done.json["tests"]
+        assert (test["receiver"], test["outcome"], test["status"]) == ("slack", "sent", 200)
+        assert test["payload"] == served.to("slack")[0]
+        assert served.to("hook") == []
+        assert served.url not in done.out, "an address is a secret"
+        wrong = await desk.run("alerts", "test", "slak")
+        assert (wrong.code, "no receiver is called 'slak'" in wrong.err) == (2, True)
+        desk.configure("")
+        none = await desk.run("alerts", "test")
+        assert (none.code, "no receiver is configured" in none.err) == (2, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -304,3 +305,41 @@ async def test_a_trees_own_sources_stand_in_place_of_the_operators(
     place.write("Dockerfile", UNRESOLVED)
     found, _ = await _found(place)
     assert found == {("Dockerfile", "reference-unresolved")}
+
+
+async def test_a_line_of_another_repository_leads_to_its_own_forge(
+    place: Workplace, tmp_path: Path
+) -> None:
+    shop = _repository(tmp_path / "shop", {"a/Dockerfile": "FROM nginx:latest\n"})
+    _repository(tmp_path / "web", {"Dockerfile": "FROM httpd:latest\n"})
+    (place.folder / "Dockerfile").write_text("FROM redis:latest\n", encoding="utf-8")
+    _git(place.folder, "init", "-q")
+    _git(place.folder, "remote", "add", "origin", "git@github.com:acme/operations.git")
+    _git(place.folder, "add", "-A")
+    _git(place.folder, "commit", "-qm", "files")
+    home = Path(place.environment["HOME"])
+    (home / ".gitconfig").write_text(
+        f'[url "file://{tmp_path}/shop"]\n\tinsteadOf = https://gitlab.com/acme/shop.git\n'
+    )
+    place.write(
+        "tagwatch.yaml",
+        f"{SETTINGS}  - Dockerfile\n  - {{git: https://gitlab.com/acme/shop.git}}\n"
+        f'  - {{git: "{tmp_path}/web"}}\nreports: {{formats: [html, csv]}}\n',
+    )
+    done = await place.run("scan", "--no-alerts")
+    page = (place.folder / "reports" / "by-file.html").read_text(encoding="utf-8")
+    assert "shop/a/Dockerfile" in page, done.err
+    assert "web/Dockerfile" in page
+    commit = _head(shop)
+    links = set(re.findall(r'href="(https://[^"]*Dockerfile[^"]*)"', page))
+    assert links == {
+        f"https://github.com/acme/operations/blob/{_head(place.folder)}/Dockerfile#L1",
+        f"https://gitlab.com/acme/shop/-/blob/{commit}/a/Dockerfile#L1",
+    }, "a folder of this machine has no page"
+
+
+def _head(folder: Path) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()

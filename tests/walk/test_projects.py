@@ -60,3 +60,28 @@ async def test_mistakes_are_told(tmp_path: Path) -> None:
     assert "none.json" in done.is_clean_error(2)
     done = await place.run("report", "--from", "a.json", "--format", "sarif")
     assert "HTML" in done.is_clean_error(2)
+
+
+async def test_the_projects_of_one_ledger_are_one_site(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    for name, text in (("shop", "FROM redis\n"), ("web", "FROM redis\nFROM httpd:latest\n")):
+        place.write(f"{name}/Dockerfile", text)
+        place.write(
+            f"{name}/tagwatch.yaml",
+            "version: 1\ndatabase: ../ledger.db\nsources: [Dockerfile]\n"
+            "registries: {docker.io: {endpoint: 'http://127.0.0.1:9', patience_seconds: 0}}\n",
+        )
+        done = await place.run("scan", "--no-alerts", "--config", f"{name}/tagwatch.yaml")
+        assert done.code == 0, done.err
+    done = await place.run("report", "--projects", "--config", "shop/tagwatch.yaml")
+    assert done.code == 0, done.err
+    site = place.folder / "shop" / "reports" / "projects"
+    index, images = (
+        (site / name).read_text(encoding="utf-8") for name in ("index.html", "images.html")
+    )
+    assert "<h3>shop</h3>" in index
+    assert "<h3>web</h3>" in index
+    assert "in 2 projects" in images
+    assert "not read" in images, "what nobody could read is used all the same"
+    both = await place.run("report", "--projects", "--from", "a.json")
+    assert (both.code, "are two sites" in both.err) == (2, True)

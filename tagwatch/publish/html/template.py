@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from tagwatch.publish.outdated import held_text, places_text, why_text
+from tagwatch.publish.outdated import between_text, held_text, places_text, why_text
 from tagwatch.publish.wording import (
     age_of_facts,
     base_sentence,
@@ -132,6 +132,7 @@ def _environment() -> jinja2.Environment:
         "by_answer": bases_by_answer,
         "counted_images": lambda number: count(number, "image"),
         "places": places_text,
+        "between": between_text,
         "held": held_text,
         "why": why_text,
     }

@@ -25,7 +25,8 @@ class AlertContext:
     `shown`: lines a group before "and N more". `project`: what titles begin with. `still`: findings
     that were told long ago and still stand, to be told again. `newer`: findings that name a newer
     version than the run before did, and `offered` minor and major versions that may be written
-    since this run; both stand in a message whatever `min_severity` is.
+    since this run; both stand in a message whatever `min_severity` is. `is_test`: somebody tries
+    the channel out, and the message says so.
     """
 
     version: str
@@ -36,6 +37,7 @@ class AlertContext:
     still: tuple[Finding, ...] = ()
     newer: tuple[Finding, ...] = ()
     offered: tuple[Finding, ...] = ()
+    is_test: bool = False
 
     @property
     def sender(self) -> str:

@@ -57,7 +57,7 @@ class WebhookNotifier:
             return None
         return {
             "schema_version": 1,
-            "type": "scan.changed",
+            "type": "test" if context.is_test else "scan.changed",
             "project": context.project or None,
             "at": stamp(result.at),
             "headline": alert.headline,

@@ -10,6 +10,7 @@ from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.model.evidence import Resolution, Status
 from tagwatch.publish import machine
 from tagwatch.publish.interface import BaseAnswer
+from tagwatch.source.target import replaced
 from tests.publish_hostile import hostile
 from tests.publish_images import API, EVIDENCE, PYTHON, WORKER
 from tests.publish_sample import sample, sample_context
@@ -225,3 +226,24 @@ def test_hostile_text_stays_inside_its_strings() -> None:
     assert "\x1b" not in text
     assert len(parsed(text)["findings"]) == len(sample().findings)
     json.dumps(parsed(text), ensure_ascii=False).encode("utf-8")  # no half surrogate pair
+
+
+def test_an_image_that_was_never_read_is_named_and_what_is_built_here_is_not() -> None:
+    night = sample()
+    used = {key: one for key, one in night.evidence.items() if "redis" not in key}
+    texts = {one.text for one in night.targets if one.reference and "redis" in one.text}
+    assert texts
+    nowhere = replace(night, evidence=used)
+    rows = {
+        one["input"]: one
+        for one in parsed(machine.render(nowhere, sample_context()))["resolutions"]
+    }
+    for text in texts:
+        assert (rows[text]["status"], rows[text]["state"]) == ("unavailable", "unavailable")
+        assert rows[text]["version"] is None
+    built = tuple(
+        replaced(one, "context", "compose.yaml:1") if one.text in texts else one
+        for one in night.targets
+    )
+    told = parsed(machine.render(replace(nowhere, targets=built), sample_context()))
+    assert texts.isdisjoint(one["input"] for one in told["resolutions"])

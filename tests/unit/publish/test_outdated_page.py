@@ -24,6 +24,7 @@ STEP = Step(
     ends=(replace(OVER, line="8", on=date(2029, 1, 1), is_over=False),),
     kept_back=Reference.parse("redis:8.2.2"),
     reasons={"cooldown": "too young"},
+    between=(Reference.parse("redis:7.4.5"), Reference.parse("redis:6.2.19")),
     old_enough_from="2026-11-25 02:00 UTC",
 )
 REDIS = Prospect(
@@ -51,7 +52,7 @@ def test_what_the_page_says() -> None:
     for said in (
         "1 image has a newer major version, 1 is past its end of life",
         "redis:5.0.1 Dockerfile:1, Dockerfile:2, Dockerfile:3 and 2 more",
-        "8.2.1 major until 2029-01-01",
+        "8.2.1 major until 2029-01-01 on the way: 7.4.5, 6.2.19",
         "8.2.2 (major) is kept back by cooldown: old enough from 2026-11-25 02:00 UTC",
         "over Redis 5 ended 2022-04-27",
     ):

@@ -66,6 +66,13 @@ def test_an_image_in_many_projects_and_who_is_behind() -> None:
     assert image.behind == {"yesterday", "pinned-old", "patch"}
 
 
+def test_who_could_not_read_an_image_uses_it_all_the_same() -> None:
+    unread = result(redis(None, version=None, status="unavailable", reference=None))
+    (image,) = images_of([project_from("a", result(redis(NEW))), project_from("b", unread)])
+    assert [use.lack for use in image.uses] == ["", "not read"]
+    assert (image.unknown, image.behind) == (1, frozenset())
+
+
 def test_of_one_moment_the_build_of_most_projects_is_the_newest() -> None:
     projects = [project_from(str(n), result(redis(OLD if n == 3 else NEW))) for n in range(9)]
     (image,) = images_of(projects)
