@@ -553,7 +553,9 @@ async def scan_async(
     from tagwatch.walk.site import project_of, with_strangers
 
     site = with_strangers(site)
-    files, left = await asyncio.to_thread(read_sources, site, fetch=repositories is None)
+    stopped = stop.is_set if stop is not None else bool
+    fetch = repositories is None
+    files, left = await asyncio.to_thread(read_sources, site, fetch=fetch, is_over=stopped)
     if not files.extractions and not files.problems_to_fix and not site.settings.watch:
         raise NothingToReadError(
             "no source of the configuration matches a file, and nothing is watched",
@@ -670,11 +672,13 @@ async def _scan(
     return ScanResult(result=result, news=news, run_id=run_id)
 
 
-def read_sources(site: Site, *, fetch: bool = False) -> tuple[Files, tuple[File, ...]]:
+def read_sources(
+    site: Site, *, fetch: bool = False, is_over: Callable[[], bool] = lambda: False
+) -> tuple[Files, tuple[File, ...]]:
     """Read what the configured sources name; and the files that may and that no pattern matches.
 
-    `fetch`: git repositories are fetched anew; else they are read as they were kept. Raises
-    `ConfigError` where a repository has the name of a folder.
+    `fetch`: git repositories are fetched anew, until `is_over` says True; else they are read as
+    they were kept. Raises `ConfigError` where a repository has the name of a folder.
     """
     from tagwatch.ledger.connection import is_part_of
     from tagwatch.source.beneath import strangers
@@ -682,7 +686,7 @@ def read_sources(site: Site, *, fetch: bool = False) -> tuple[Files, tuple[File,
     found = sources_from_globs(site.settings.sources, site.root)
     others = tuple(file for file in found.files if not is_part_of(site.database, file.real))
     files = read_files(replace(found, files=others), site, {})
-    for folder, one in _repositories(site, fetch):
+    for folder, one in _repositories(site, fetch, is_over):
         files = Files(
             extractions=(
                 *files.extractions,
@@ -696,14 +700,16 @@ def read_sources(site: Site, *, fetch: bool = False) -> tuple[Files, tuple[File,
     return files, found.left
 
 
-def _repositories(site: Site, fetch: bool) -> Iterator[tuple[str, Files]]:
+def _repositories(
+    site: Site, fetch: bool, is_over: Callable[[], bool]
+) -> Iterator[tuple[str, Files]]:
     """Yield the git repositories among the sources by name, each read as a stranger's tree."""
     named = site.settings.repositories
     if not named:
         return
     from tagwatch.walk.site import kept_repositories
 
-    for one, kept in kept_repositories(site, fetch=fetch):
+    for one, kept in kept_repositories(site, fetch=fetch, is_over=is_over):
         if (site.root / one.name).exists():
             raise ConfigError(
                 f"sources: {one.address!r} is shown as {one.name!r}, which is also here",

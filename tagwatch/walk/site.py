@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -363,17 +363,19 @@ def repository_root(folder: Path) -> Path:
     return found
 
 
-def kept_repositories(site: Site, *, fetch: bool) -> list[tuple[GitSource, Kept]]:
+def kept_repositories(
+    site: Site, *, fetch: bool, is_over: Callable[[], bool] = lambda: False
+) -> list[tuple[GitSource, Kept]]:
     """Return the git repositories among the sources, and how each is kept.
 
-    `fetch`: they are fetched anew.
+    `fetch`: they are fetched anew, until `is_over` says True.
     """
     from tagwatch.workspace.git_source import kept_all
 
     named = site.settings.repositories
     wanted = [(one.address, one.branch) for one in named]
     below = data_folder(site.environment, site.home) / "repositories"
-    held = kept_all(wanted, below, site.environment, fetch=fetch)
+    held = kept_all(wanted, below, site.environment, fetch=fetch, is_over=is_over)
     return list(zip(named, held, strict=True))
 
 

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -32,6 +32,7 @@ _LAID = "refs/tagwatch/laid"
 """The commit whose files were laid out last, all of them."""
 _AT_ONCE = 8
 _TIMEOUT_SECONDS = 300.0
+_ALL_SECONDS = 900.0
 _END_SECONDS = 5.0
 _PAUSE_SECONDS = 0.1
 _STALE_SECONDS = 3600.0
@@ -82,19 +83,34 @@ def kept_all(
     environment: Mapping[str, str],
     *,
     fetch: bool,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> list[Kept]:
     """Return each repository of `wanted` (address and branch), fetched anew if `fetch`.
 
-    Eight at a time. A repository that cannot be fetched is part of the answer.
+    Eight at a time, and for fifteen minutes in all, or until `is_over` says True. A repository that
+    cannot be fetched is part of the answer.
     """
     if not wanted:
         return []
+    until = time.monotonic() + _ALL_SECONDS
+
+    def is_late() -> bool:
+        return is_over() or time.monotonic() > until
+
+    def one_of(one: tuple[str, str]) -> Kept:
+        return kept(one, below, environment, fetch=fetch, is_over=is_late)
+
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return list(threads.map(lambda one: kept(one, below, environment, fetch=fetch), wanted))
+        return list(threads.map(one_of, wanted))
 
 
 def kept(
-    wanted: tuple[str, str], below: Path, environment: Mapping[str, str], *, fetch: bool
+    wanted: tuple[str, str],
+    below: Path,
+    environment: Mapping[str, str],
+    *,
+    fetch: bool,
+    is_over: Callable[[], bool],
 ) -> Kept:
     """Return one repository, kept in a folder of `below`. No branch: its default one."""
     address, branch = wanted
@@ -103,7 +119,7 @@ def kept(
     why = ""
     if fetch:
         try:
-            _fetch(address, branch or "HEAD", folder, environment)
+            _fetch(address, branch or "HEAD", folder, environment, is_over)
         except InputError as error:
             why = str(error)
     elif not (folder / ".git").exists():
@@ -119,16 +135,23 @@ def kept(
     return Kept(folder=None, why=why)
 
 
-def _fetch(address: str, branch: str, folder: Path, environment: Mapping[str, str]) -> None:
+def _fetch(
+    address: str,
+    branch: str,
+    folder: Path,
+    environment: Mapping[str, str],
+    is_over: Callable[[], bool],
+) -> None:
     """Fetch the newest commit, and lay its files out. Raises `InputError`."""
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _alone(folder):
+    with _alone(folder, is_over):
         if not (folder / ".git" / "HEAD").is_file():
             shutil.rmtree(folder, ignore_errors=True)
             _git(["init", "-q", "--template=", "--", str(folder)], None, environment, _ALONE)
         _clear_locks(folder / ".git")
         options = ["--depth=1", "--no-tags", "--no-recurse-submodules", "--force", "-q"]
-        _git(["fetch", *options, "--", address, f"+{branch}:{_HEAD}"], folder, environment, {})
+        words = ["fetch", *options, "--", address, f"+{branch}:{_HEAD}"]
+        _git(words, folder, environment, {}, is_over)
         if _is_laid_out(folder, environment):
             return
         _check_size(folder, environment)
@@ -139,7 +162,7 @@ def _fetch(address: str, branch: str, folder: Path, environment: Mapping[str, st
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path, is_over: Callable[[], bool]) -> Iterator[None]:
     """Keep other scans from fetching the same, as those of other projects do. Raises `InputError`.
 
     The system lets go of the lock of a process that was killed.
@@ -147,7 +170,7 @@ def _alone(folder: Path) -> Iterator[None]:
     until = time.monotonic() + _TIMEOUT_SECONDS
     with folder.with_name(f"{folder.name}.lock").open("ab") as file:
         while not _take(file.fileno()):
-            if time.monotonic() > until:
+            if is_over() or time.monotonic() > until:
                 raise InputError("another scan is fetching it")
             time.sleep(_PAUSE_SECONDS)
         yield
@@ -229,6 +252,7 @@ def _git(
     folder: Path | None,
     environment: Mapping[str, str],
     more: Mapping[str, str],
+    is_over: Callable[[], bool] = lambda: False,
 ) -> str:
     """Run git and return what it prints. Raises `InputError`: it failed, or took too long."""
     words, variables = _command(arguments, folder, environment, more)
@@ -242,11 +266,18 @@ def _git(
         )
     except OSError as error:
         raise InputError(f"git cannot be run: {error.strerror or error}") from error
-    try:
-        out, told = process.communicate(timeout=_TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired:
-        _end(process)
-        raise InputError(f"git took longer than {_TIMEOUT_SECONDS:.0f} seconds") from None
+    until = time.monotonic() + _TIMEOUT_SECONDS
+    while True:
+        try:
+            out, told = process.communicate(timeout=_PAUSE_SECONDS)
+            break
+        except subprocess.TimeoutExpired:
+            if is_over():
+                _end(process)
+                raise InputError("the scan was stopped, or had no time left for it") from None
+            if time.monotonic() > until:
+                _end(process)
+                raise InputError(f"git took longer than {_TIMEOUT_SECONDS:.0f} seconds") from None
     if process.returncode != 0:
         raise InputError(_reason(told))
     return out.decode("utf-8", "replace").strip()

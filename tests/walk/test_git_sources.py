@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -343,3 +345,25 @@ def _head(folder: Path) -> str:
         ["git", "-C", str(folder), "rev-parse", "HEAD"], check=True, capture_output=True, text=True
     )
     return done.stdout.strip()
+
+
+async def test_a_scan_that_is_told_to_stop_does_not_wait_for_git(
+    place: Workplace, tmp_path: Path
+) -> None:
+    """A forge that hangs keeps nobody; what was not fetched is said."""
+    begun = tmp_path / "begun"
+    shop = _repository(tmp_path / "shop", {"Dockerfile": UNRESOLVED})
+    hanging = _wrapped_git(tmp_path / "bin", "fetch", f"touch {begun}; exec sleep 600")
+    place.environment |= {"PATH": hanging}
+    place.write("Dockerfile", UNRESOLVED)
+    place.write("tagwatch.yaml", SETTINGS + f'  - Dockerfile\n  - {{git: "{shop}"}}\n')
+    process = await place.start("scan", "--no-alerts", "--format", "json")
+    async with asyncio.timeout(60):
+        while not begun.exists():  # noqa: ASYNC110  # another process makes it
+            await asyncio.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    told = json.loads(out)
+    assert not told["complete"]
+    assert "the scan was stopped" in told["problems"][0]["message"]
+    assert {one["location"]["path"] for one in told["findings"]} == {"Dockerfile", "shop"}
