@@ -106,9 +106,7 @@ def alert_plan(site: Site, ledger: Reader) -> AlertPlan:
     receivers = site.settings.alerts
     owners, folder = CodeOwners(), ""
     if any(one.when.owners for one in receivers):
-        root = repository_root(site.root)
-        owners = read_code_owners(root)
-        folder = "".join(f"{part}/" for part in site.root.relative_to(root).parts)
+        owners, folder = _owners(site)
     return AlertPlan(
         receivers=receivers,
         project=site.settings.project or site.root.name,
@@ -120,6 +118,17 @@ def alert_plan(site: Site, ledger: Reader) -> AlertPlan:
         if any(one.remind_after for one in receivers)
         else {},
     )
+
+
+def _owners(site: Site) -> tuple[CodeOwners, str]:
+    """Return who owns the site's files, and where its paths start, with a slash at the end.
+
+    What lies in a git repository of others is not ours to give.
+    """
+    root = repository_root(site.root)
+    folder = "".join(f"{part}/" for part in site.root.relative_to(root).parts)
+    others = tuple(f"{folder}{one.name}" for one in site.settings.repositories)
+    return replace(read_code_owners(root), others=others), folder
 
 
 def alerts_of(
@@ -333,11 +342,12 @@ def with_links(context: PublishContext, site: Site) -> PublishContext:
     source = site.settings.reports.source
     if not source and (root / ".git").exists():
         source = forge_template(*origin_of(root, seconds=_GIT_SECONDS))
+    owners, folder = _owners(site)
     return replace(
         context,
-        owners=read_code_owners(root),
+        owners=owners,
         source=source if is_source_template(source) else "",
-        folder="".join(f"{part}/" for part in site.root.relative_to(root).parts),
+        folder=folder,
         others={
             one.name: forge_template(one.address, kept.commit)
             for one, kept in kept_repositories(site, fetch=False)

@@ -315,6 +315,7 @@ async def test_a_line_of_another_repository_leads_to_its_own_forge(
     shop = _repository(tmp_path / "shop", {"a/Dockerfile": "FROM nginx:latest\n"})
     _repository(tmp_path / "web", {"Dockerfile": "FROM httpd:latest\n"})
     (place.folder / "Dockerfile").write_text("FROM redis:latest\n", encoding="utf-8")
+    (place.folder / "CODEOWNERS").write_text("* @acme/operations\n", encoding="utf-8")
     _git(place.folder, "init", "-q")
     _git(place.folder, "remote", "add", "origin", "git@github.com:acme/operations.git")
     _git(place.folder, "add", "-A")
@@ -338,6 +339,10 @@ async def test_a_line_of_another_repository_leads_to_its_own_forge(
         f"https://github.com/acme/operations/blob/{_head(place.folder)}/Dockerfile#L1",
         f"https://gitlab.com/acme/shop/-/blob/{commit}/a/Dockerfile#L1",
     }, "a folder of this machine has no page"
+    sheet = (place.folder / "reports" / "latest.csv").read_text(encoding="utf-8").splitlines()
+    owned = [line for line in sheet if "@acme/operations" in line]
+    assert owned
+    assert not any("shop/a/" in line or "web/Dockerfile" in line for line in owned)
 
 
 def _head(folder: Path) -> str:

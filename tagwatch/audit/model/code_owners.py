@@ -35,9 +35,10 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeOwners:
-    """The entries of one file, in their order."""
+    """The entries of one file, in their order. `others`: folders of which it says nothing."""
 
     entries: tuple[_Entry, ...] = ()
+    others: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> CodeOwners:
@@ -63,6 +64,8 @@ class CodeOwners:
 
     def owners_of(self, path: str) -> tuple[str, ...]:
         """Return the owners of a path from the root, of every section, each once."""
+        if any(path.startswith(f"{folder}/") for folder in self.others):
+            return ()
         decided: dict[str, tuple[str, ...]] = {}
         names = path.split("/")
         for entry in self.entries:
