@@ -27,12 +27,12 @@ _NAME = re.compile(
 _PARTS = ("clone", "steps", "pipeline", "services")
 
 
-def recognizes(path: str, head: bytes) -> bool:
+def recognizes(path: str, head: bytes) -> bool:  # noqa: ARG001 (protocol)
     """See `Source.recognizes`."""
     return _NAME.fullmatch(path) is not None
 
 
-def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
+def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:  # noqa: ARG001 (protocol)
     """See `Source.extract`."""
     document = load_yaml(raw, path)
     targets: dict[tuple[int, int], Target] = {}

@@ -21,7 +21,7 @@ from tagwatch.service.demo.show import serving
 from tagwatch.source.target import Target
 from tests.corpus.finding import rows_of
 from tests.corpus.table import Row
-from tests.corpus.world import PUBLIC, World
+from tests.corpus.world import PINNED, PUBLIC, World
 from tests.golden import clock
 
 __all__ = ["answered_in"]
@@ -72,7 +72,7 @@ def _repin(checkout: Path, named: Sequence[Target], world: World) -> None:
         if reference is None or reference.digest is None:
             continue
         served = world.shelf.tags.get(reference.repository.path, {})
-        digest = served.get(reference.tag or "latest")
+        digest = served.get(reference.tag or PINNED)
         path = checkout / target.location.path
         if digest is not None and path.is_file():
             raw = path.read_bytes().replace(reference.digest.encode(), digest.encode())
@@ -97,7 +97,7 @@ async def _checked(checkout: Path, home: str, config: Path, at: str) -> dict[str
     folders = {f"XDG_{name}_HOME": home for name in ("CONFIG", "CACHE", "DATA")}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, clock.__file__, at, "check", "--config", str(config)),
-        *("--format", "json", "."),
+        *("--max-time", "600", "--format", "json", "."),
         cwd=checkout,
         env={**kept, **folders, "HOME": home},
         stdout=asyncio.subprocess.PIPE,

@@ -15,18 +15,20 @@ from tagwatch.image.reference import Reference
 from tagwatch.service.demo.images import Built, Shelf, Step, build
 from tests.truth import load
 
-__all__ = ["PUBLIC", "World"]
+__all__ = ["PINNED", "PUBLIC", "World"]
 
 PUBLIC = (
     *("docker.io", "ghcr.io", "quay.io", "gcr.io", "registry.k8s.io", "mcr.microsoft.com"),
     *("public.ecr.aws", "mirror.gcr.io", "docker.elastic.co", "lscr.io", "registry.gitlab.com"),
     *("us-docker.pkg.dev", "docker.n8n.io", "container-registry.oracle.com", "cgr.dev"),
 )
+PINNED = "kept"
+"""The tag of what files name by a digest alone."""
 OLD, LATE = "2025-02-01", "2026-08-12"
 """When a build was pushed that nobody makes any more, and when what is made today."""
 _VERSION = re.compile(r"(v?)(\d+)\.(\d+)\.(\d+)(?![\d.])(.*)", re.DOTALL)
 _PLACEHOLDER = re.compile(r"(^|[/_-])(your|my|some|example|foo)([/_-]|$|app|image)")
-_GONE = ("docker.io/minio/", "gcr.io/google_samples", "k8s.gcr.io")
+_GONE = ("gcr.io/google_samples", "k8s.gcr.io")
 _SYSTEM = re.compile(r"(bullseye|bookworm|trixie|buster|alpine)([\d.]*)")
 _USER = {
     **{"memcached": "memcache", "haproxy": "haproxy", "varnish": "varnish", "kong": "kong"},
@@ -48,7 +50,8 @@ class World:
         for reference in named:
             repository = reference.repository
             key = (repository.registry, repository.path)
-            self._named.setdefault(key, set()).update({reference.tag or "latest"})
+            tag = reference.tag or (PINNED if reference.digest else "latest")
+            self._named.setdefault(key, set()).add(tag)
         for (host, path), tags in sorted(self._named.items()):
             if host in PUBLIC and not _is_absent(f"{host}/{path}"):
                 self._stock(host, path, tags)
@@ -60,9 +63,10 @@ class World:
                 self._push(host, path, groups[0], day)
 
     def release(self, day: str) -> None:
-        """Let what is not official publish a patch of what files name, and move what floats."""
+        """Let one of three others publish a patch of what files name, and move its `latest`."""
         for (host, path), tags in sorted(self._named.items()):
-            if path in self.shelf.tags and not _official(host, path):
+            is_due = sum(path.encode()) % 3 == 0
+            if is_due and path in self.shelf.tags and not _official(host, path):
                 steps = [_next(tag, patch=3) for tag in sorted(tags)]
                 self._push(host, path, [["latest", *(one for one in steps if one)]], day)
 
@@ -73,7 +77,10 @@ class World:
             kept = [one for one in past if tags & {*one} or lines & {_line(tag) for tag in one}]
             self._push(host, path, kept, OLD)
             self._push(host, path, today, LATE)
+            self._push(host, path, [[tag] for tag in tags - {*self.shelf.tags[path]}], OLD)
             return
+        if path.startswith("library/"):
+            return  # what an example calls its own image
         self._push(host, path, _generated(tags), OLD)
         self._push(host, path, [[*_newer(tags), "latest"]], LATE)
 

@@ -144,7 +144,7 @@ def in_sample(finding: Finding) -> Finding:
 
 _ROUTINE = frozenset(
     {"port-all-interfaces", "port-privileged-host", "port-undeclared", "reference-unresolved"}
-    | {"official-lookalike", "platform-fixed-in-from", "tag-moving"}
+    | {"official-lookalike", "platform-fixed-in-from", "tag-moving", "cooldown"}
 )
 """Rules whose notes tell what is mostly meant so."""
 
@@ -158,6 +158,8 @@ def is_routine(finding: Finding) -> bool:
     if "sample" in finding.evidence:
         return finding.severity is not Severity.ERROR
     if finding.severity is not Severity.NOTE:
+        return False
+    if finding.unknown:
         return False
     is_style = finding.evidence.get("source") == "local"  # ADD where COPY does the same
     return is_style or finding.rule in _ROUTINE or "published_by" in finding.evidence
@@ -227,5 +229,7 @@ def _cause(finding: Finding) -> object:
     elif finding.rule == "tag-latest" and "$" in tag:
         said = (tag,)  # one variable says so of all of them
     elif finding.rule in ("tag-latest", "tag-missing") and (owner := _owner(finding)):
-        said = (owner, finding.remedy, fix)
+        said = (owner, tag != finding.text, bool(fix))  # a pattern is another thing than no tag
+    elif finding.rule == "base-behind" and (owner := _owner(finding)):
+        said = (owner, tag, finding.evidence.get("newer"))  # a release of several images
     return finding.rule, finding.severity, said
