@@ -123,7 +123,7 @@ async def test_old_facts_are_used_with_their_age(shop: Shop) -> None:
     shop.write("Dockerfile", DOCKERFILE)
     await shop.run("check", "Dockerfile")
     age(shop, 3)
-    offline = await shop.run("check", "Dockerfile", "--offline")
+    offline = await shop.run("check", "--all", "Dockerfile", "--offline")
     assert offline.code == 0
     assert "3.12.14" in offline.out
     assert "3 days ago" in offline.out
