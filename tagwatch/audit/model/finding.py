@@ -159,8 +159,8 @@ def is_routine(finding: Finding) -> bool:
         return finding.severity is not Severity.ERROR
     if finding.severity is not Severity.NOTE:
         return False
-    if finding.unknown:
-        return False
+    if finding.rule == "cooldown" and finding.unknown:
+        return False  # who names the rule is told how little is known
     is_style = finding.evidence.get("source") == "local"  # ADD where COPY does the same
     return is_style or finding.rule in _ROUTINE or "published_by" in finding.evidence
 
