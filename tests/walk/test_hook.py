@@ -131,7 +131,7 @@ async def test_old_facts_are_used_with_their_age(shop: Shop) -> None:
         shop.address = address
         shop.configure()
         say_it_was(shop.folder / "tagwatch.db", address)
-        late = await shop.run("check", "Dockerfile", "--max-time", "1")
+        late = await shop.run("check", "--all", "Dockerfile", "--max-time", "1")
         assert late.code == 0
         assert "3 days ago" in late.out
 
