@@ -81,6 +81,7 @@ SOURCES: dict[str, str] = {
     "compose": "tagwatch.source.compose.source",
     "github-actions": "tagwatch.source.github_actions",
     "gitlab-ci": "tagwatch.source.gitlab_ci",
+    "pipeline": "tagwatch.source.pipeline",
     "kustomize": "tagwatch.source.cluster.kustomize",
     "helm": "tagwatch.source.cluster.helm",
     "devcontainer": "tagwatch.source.devcontainer",

@@ -237,6 +237,15 @@ def _service(text: str) -> str:
     return text if re.search(r"[:@][^/]*$", text) else f"{text}:latest"
 
 
+def _pipeline(files: Files, main: str) -> Iterator[str]:
+    """`image` of Woodpecker's and Drone's steps and services: lists, or maps by name."""
+    for document in _documents(files[main]):
+        for part in ("clone", "steps", "pipeline", "services"):
+            steps = document.get(part) or ()
+            steps = steps.values() if isinstance(steps, dict) else steps
+            yield from (one["image"] for one in steps if "image" in one)
+
+
 def _devcontainer(files: Files, main: str) -> Iterator[str]:
     document = json5.loads(files[main])
     yield from [document["image"]] if "image" in document else []
@@ -298,6 +307,7 @@ READERS: Mapping[str, Callable[[Files, str], Iterator[Any]]] = {
     "helm": _helm,
     "kubernetes": _kubernetes,
     "kustomize": _kustomize,
+    "pipeline": _pipeline,
     "plain": _plain,
 }
 """By the name of our source: what its tool asks for, in an order that an edit does not change."""

@@ -57,7 +57,7 @@ FLOORS: dict[str, str] = {
     "source": """
         library target
         beneath library_past text
-        buildkit cluster gitlab_ci hcl plain
+        buildkit cluster gitlab_ci pipeline hcl plain
         dockerfile
         build
         bake compose github_actions

@@ -106,10 +106,13 @@ def _side_by_side(wants: Iterable[Want]) -> list[Want]:
 
 
 def wants_of(targets: Iterable[Target]) -> Iterator[Want]:
-    """Yield what each target wants: its tag, its digest, and a pattern where the tag may be one."""
+    """Yield what each target wants: its tag, its digest, and a pattern where the tag may be one.
+
+    What is built here wants nothing: no rule asks for it, and most such names are on no registry.
+    """
     for target in targets:
         reference = target.reference
-        if reference is None:
+        if reference is None or "built" in target.facts:
             continue
         tag = reference.effective_tag
         patterns = {target.selector} if target.selector else set()

@@ -32,6 +32,11 @@ SAMPLES: dict[str, tuple[str, str, set[str]]] = {
         "test:\n  image: redis:6.2\n  script: [true]\n",
         {"docker.io/library/redis:6.2"},
     ),
+    "pipeline": (
+        ".woodpecker.yml",
+        "steps:\n  - name: test\n    image: redis:6.2\n",
+        {"docker.io/library/redis:6.2"},
+    ),
     "kustomize": (
         "kustomization.yaml",
         "images:\n  - name: app\n    newName: redis\n    newTag: '6.2'\n",

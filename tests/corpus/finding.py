@@ -16,7 +16,7 @@ from tagwatch.workspace.find import source_for
 from tests.corpus.table import Row
 from tests.golden import clock
 
-__all__ = ["found_in"]
+__all__ = ["found_in", "rows_of"]
 
 AT = "2026-11-30T03:00:00+00:00"
 _NO_MEMORY = "nothing is stored of"
@@ -29,7 +29,12 @@ def found_in(checkout: Path, repository: str) -> list[Row]:
     That nothing is remembered of an image is said of each without a ledger, and says nothing of
     the repository: it is left out.
     """
-    findings = [one for one in _checked(checkout)["findings"] if not _is_memory(one)]
+    return rows_of(_checked(checkout), checkout, repository)
+
+
+def rows_of(answer: dict[str, Any], checkout: Path, repository: str) -> list[Row]:
+    """Return the rows of what a check answered."""
+    findings = [one for one in answer["findings"] if not _is_memory(one)]
     places = Counter(one.get("cause", one["fingerprint"]) for one in findings)
     rows = [
         Row(

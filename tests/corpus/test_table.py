@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.corpus.table import WORDS, figures, read_repositories, read_rows
+from tests.corpus.table import WORDS, answered, figures, read_repositories, read_rows
 
 
 def test_every_repository_is_at_a_commit() -> None:
@@ -25,4 +25,12 @@ def test_every_cause_is_judged() -> None:
 
 def test_few_are_wrong_and_not_many_are_noise() -> None:
     told, is_good = figures(read_rows(), read_repositories())
+    assert is_good, "\n".join(told)
+
+
+def test_few_are_wrong_and_not_many_are_noise_where_registries_answer() -> None:
+    rows = read_rows("answered")
+    assert len(answered()) >= 10
+    assert all(row.why for row in rows if row.judgement != "right"), "noise and wrong say why"
+    told, is_good = figures(rows, answered())
     assert is_good, "\n".join(told)

@@ -62,7 +62,7 @@ async def test_a_warm_check_that_asks_nobody(shop: Shop) -> None:
     shop.write("Dockerfile", "FROM python:3.12-slim\nUSER 10001\nEXPOSE 8000\n")
     for _ in range(2):  # the second finds all that the first remembered
         await shop.run("check", "Dockerfile")
-    modules, out = await imported(shop, "check", "Dockerfile", "--offline")
+    modules, out = await imported(shop, "check", "--all", "Dockerfile", "--offline")
     assert "3.12.14" in out
     compare_modules("modules-check.txt", "check Dockerfile --offline", modules - bare())
 

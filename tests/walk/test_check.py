@@ -58,7 +58,7 @@ ERR = """\
 
 
 async def test_the_whole_answer(place: Workplace) -> None:
-    done = await place.run("check", "Dockerfile")
+    done = await place.run("check", "--all", "Dockerfile")
     assert [line.rstrip() for line in done.out.splitlines()] == OUT.splitlines()
     assert (done.code, done.err) == (1, ERR)
 

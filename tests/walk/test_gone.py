@@ -125,3 +125,27 @@ async def test_what_to_write_instead_of_a_tag_that_is_not_there(tmp_path: Path) 
             ]
         resolved = await place.run("resolve", f"{host}/shop/app:3.9-temurin-11-alpne")
         assert "  nearest  3.9-temurin-11-alpine\n" in resolved.out
+
+
+async def test_what_is_not_there_is_said_once_and_what_is_built_is_not_asked(
+    tmp_path: Path,
+) -> None:
+    place, double = Workplace(tmp_path, {"HOME": str(tmp_path)}), HubDouble()
+    double.warehouse.push("shop/app", "1.0", index=False)
+    async with double.serving():
+        place.write(
+            "tagwatch.yaml",
+            "database: tagwatch.db\nregistries: {docker.io: "
+            f"{{endpoint: '{double.url}', catalogue_endpoint: '{double.url}', "
+            "credential: anonymous}}\n",
+        )
+        place.write("Dockerfile", "FROM shop/app:1.0\nUSER app\n")
+        place.write(
+            "compose.yaml",
+            "services:\n  a: {image: shop-local, build: .}\n"
+            "  b: {image: 'shop/none:1'}\n  c: {image: 'shop/none:1'}\n",
+        )
+        told = (await place.run("check", "--format", "json")).json["findings"]
+    lines = [(one["rule"], one["location"]["line"]) for one in told if one["severity"] == "error"]
+    assert lines == [("tag-deleted", 3), ("tag-deleted", 4)]
+    assert not [one for one in told if one["rule"] == "check-incomplete"]

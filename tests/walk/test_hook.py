@@ -123,7 +123,7 @@ async def test_old_facts_are_used_with_their_age(shop: Shop) -> None:
     shop.write("Dockerfile", DOCKERFILE)
     await shop.run("check", "Dockerfile")
     age(shop, 3)
-    offline = await shop.run("check", "Dockerfile", "--offline")
+    offline = await shop.run("check", "--all", "Dockerfile", "--offline")
     assert offline.code == 0
     assert "3.12.14" in offline.out
     assert "3 days ago" in offline.out
@@ -131,7 +131,7 @@ async def test_old_facts_are_used_with_their_age(shop: Shop) -> None:
         shop.address = address
         shop.configure()
         say_it_was(shop.folder / "tagwatch.db", address)
-        late = await shop.run("check", "Dockerfile", "--max-time", "1")
+        late = await shop.run("check", "--all", "Dockerfile", "--max-time", "1")
         assert late.code == 0
         assert "3 days ago" in late.out
 

@@ -52,7 +52,7 @@ async def test_the_warm_path_is_what_its_list_says(shop: Shop) -> None:
     for _ in range(2):  # the second finds all that the first remembered
         await shop.run("check", "Dockerfile")
     for form in ("text", "json"):
-        modules, out = await imported(shop, "check", "Dockerfile", "--format", form)
+        modules, out = await imported(shop, "check", "Dockerfile", "--all", "--format", form)
         assert "3.12.14" in out
         loaded |= modules
     ours = {name for name in loaded if name.partition(".")[0] == "tagwatch"}
@@ -174,10 +174,10 @@ async def test_how_many_files_a_reader_has_to_open(shop: Shop) -> None:
 async def test_a_warm_check_of_a_dockerfile(shop: Shop, form: str) -> None:
     """Config and policy in YAML, a ledger that knows the images, registries that may be asked."""
     shop.write("Dockerfile", "FROM python:3.12-slim\nUSER 10001\nEXPOSE 8000\n")
-    cold, _ = await imported(shop, "check", "Dockerfile", "--format", form)
+    cold, _ = await imported(shop, "check", "Dockerfile", "--all", "--format", form)
     assert {"aiohttp", "yaml", "msgspec"} <= cold, "the test sees what is imported"
     await shop.run("check", "Dockerfile")
-    warm, out = await imported(shop, "check", "Dockerfile", "--format", form)
+    warm, out = await imported(shop, "check", "Dockerfile", "--all", "--format", form)
     assert "3.12.14" in out
     assert warm & NEVER == set()
     ours = {name for name in warm if name.startswith("tagwatch")}

@@ -162,7 +162,7 @@ def in_sample(finding: Finding, repositories: Collection[str] = ()) -> Finding:
 
 _ROUTINE = frozenset(
     {"port-all-interfaces", "port-privileged-host", "port-undeclared", "reference-unresolved"}
-    | {"official-lookalike", "platform-fixed-in-from"}
+    | {"official-lookalike", "platform-fixed-in-from", "tag-moving", "cooldown"}
 )
 """Rules whose notes tell what is mostly meant so."""
 
@@ -177,21 +177,27 @@ def is_routine(finding: Finding) -> bool:
         return finding.severity is not Severity.ERROR
     if finding.severity is not Severity.NOTE:
         return False
-    return finding.rule in _ROUTINE or "published_by" in finding.evidence
+    if finding.rule == "cooldown" and finding.unknown:
+        return False  # who names the rule is told how little is known
+    is_style = finding.evidence.get("source") == "local"  # ADD where COPY does the same
+    return is_style or finding.rule in _ROUTINE or "published_by" in finding.evidence
 
 
-_HABITS = frozenset({"port-all-interfaces", "port-privileged-host", "add-remote"})
+_HABITS = frozenset({"port-all-interfaces", "port-privileged-host", "add-remote", "user-root"})
 """Rules about what an author does in one file as in the next."""
+_OF_REPOSITORY = frozenset({"official-lookalike", "image-retired"})
+"""Rules about a whole repository, whichever of its tags is named."""
 
 
 def causes_of(findings: Iterable[Finding]) -> list[list[Finding]]:
     """Return the findings by their cause: the first of a list is told, the others are its places.
 
     The same words and advice about the same thing have one cause, wherever it is written; so has
-    what a file leaves open (a variable, a tag), a habit (to publish ports to everybody), a variable
-    that makes tags of many images, a release that a publisher spreads over several, and a name that
-    resembles another. Each place keeps its
-    fingerprint, so that each can be ignored.
+    what a file leaves open (a variable, a tag), a habit (to publish ports to everybody, to run as
+    root), a variable that makes tags of many images, a release that a publisher spreads over
+    several, the new builds of one publisher behind tags that were there before, a name that
+    resembles another, and the end of a repository. Each place keeps its fingerprint, so that each
+    can be ignored.
     """
     found: dict[object, list[Finding]] = {}
     for finding in findings:
@@ -206,6 +212,16 @@ def _owner(finding: Finding) -> str:
     return "" if owner == "docker.io/library" else owner
 
 
+def _is_rebuilt(finding: Finding) -> bool:
+    """Return True where a tag that was there before serves a new image, and nothing is pinned."""
+    reference = finding.reference
+    return (
+        reference is not None
+        and reference.digest is None
+        and finding.evidence.get("clock") != "first listed"
+    )
+
+
 def _cause(finding: Finding) -> object:
     fix = finding.fix.replacement if finding.fix is not None else ""
     said: tuple[object, ...] = (finding.message, finding.remedy, fix)
@@ -217,7 +233,9 @@ def _cause(finding: Finding) -> object:
         said = (finding.location.path if is_variable else "", missing)
     elif finding.rule in _HABITS and finding.severity is not Severity.ERROR:
         said = (finding.evidence.get("inside"),)
-    elif finding.rule == "official-lookalike" and finding.reference is not None:
+    elif finding.rule == "cooldown" and _is_rebuilt(finding):
+        said = (_owner(finding),)  # publishers build all that they have in one night
+    elif finding.rule in _OF_REPOSITORY and finding.reference is not None:
         said = (finding.reference.repository,)
     elif (
         finding.rule in ("version-eol", "eol-soon")
@@ -229,5 +247,7 @@ def _cause(finding: Finding) -> object:
     elif finding.rule == "tag-latest" and "$" in tag:
         said = (tag,)  # one variable says so of all of them
     elif finding.rule in ("tag-latest", "tag-missing") and (owner := _owner(finding)):
-        said = (owner, finding.remedy, fix)
+        said = (owner, tag != finding.text, bool(fix))  # a pattern is another thing than no tag
+    elif finding.rule == "base-behind" and (owner := _owner(finding)):
+        said = (owner, tag, finding.evidence.get("newer"))  # a release of several images
     return finding.rule, finding.severity, said

@@ -52,6 +52,7 @@ def check(subject: FileSubject) -> Iterator[Statement]:
                 remedy="write COPY",
                 location=one.location,
                 subject=sources[0],
+                evidence={"source": "local"},
             )
 
 

@@ -227,6 +227,8 @@ def _outages(
     listed = {one.repository: one for one in subject.failures if one.code in _ABOUT_ITSELF}
     for repository, failure in sorted({**listed, **whole}.items()):
         affected = unread.get(repository, [])
+        if affected and all(_is_said(one, subject, failures) for one in affected):
+            continue  # that there is no such image is said of each place
         if repository not in told and len(affected) > 1:
             yield _Outage(failures=(failure,), unchecked=affected, named=1)
 

@@ -66,6 +66,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         message=f"{name(target)} {said} on {day(found.since)}, less than {_words(wanted)} ago"
         + (f": {ENOUGH} {enough:%Y-%m-%d %H:%M} UTC" if enough else ""),
         remedy="wait",
+        severity=Severity.NOTE if _is_followed(subject) else None,
         offers=offer_builds(
             target,
             reference.effective_tag or (found.interval.tag if found.interval else None),
@@ -75,6 +76,21 @@ def check(subject: Subject) -> Iterator[Statement]:
         ),
         evidence={"since": found.since.isoformat().replace("+00:00", "Z"), "clock": found.clock},
     )
+
+
+def _is_followed(subject: Subject) -> bool:
+    """Return True for a tag that moves by design and stands in a file, where no policy asks.
+
+    Whoever follows such a tag takes each build of it on its first day: that is news every week.
+    """
+    reference, evidence = subject.target.reference, subject.evidence
+    if reference is None or reference.digest or evidence is None:
+        return False
+    if subject.in_place_of is not None or RULE.id in subject.policy.rules:
+        return False
+    tag, resolution = reference.effective_tag, evidence.resolution
+    is_alias = resolution.tag not in (None, tag) and tag in resolution.aliases
+    return tag == "latest" or is_alias or evidence.lifecycle == "floating"
 
 
 def again(subject: Subject) -> datetime | None:

@@ -17,6 +17,8 @@ def said(rule: str, message: str, path: str = "a.yaml", **more: object) -> Findi
 
 REDIS = Reference.parse("bitnami/redis:7")
 REDIS_6 = Reference.parse("bitnami/redis:6")
+PINNED = Reference.parse("o/a:1@sha256:" + "a" * 64)
+SEEN, LISTED = {"clock": "first seen"}, {"clock": "first listed"}
 EVIDENCE = {"missing": "tag"}
 LINE = {"product": "redis", "cycle": "7"}
 TEMPLATE = {"missing": "docker.base"}
@@ -96,7 +98,38 @@ TEMPLATE = {"missing": "docker.base"}
         (
             said("tag-latest", "a", reference=Reference.parse("o/a:latest"), remedy="write 1"),
             said("tag-latest", "b", reference=Reference.parse("o/b:latest"), remedy="write 2"),
+            True,
+        ),
+        (
+            said("image-retired", "a", reference=REDIS),
+            said("image-retired", "b", reference=REDIS_6),
+            True,
+        ),
+        (said("user-root", "no USER, nor in a"), said("user-root", "no USER, nor in b"), True),
+        (
+            said("cooldown", "a", reference=Reference.parse("o/a:1"), evidence=SEEN),
+            said("cooldown", "b", reference=Reference.parse("o/b:2"), evidence=SEEN),
+            True,
+        ),
+        (
+            said("cooldown", "a", reference=Reference.parse("o/a:1"), evidence=SEEN),
+            said("cooldown", "b", reference=Reference.parse("p/b:2"), evidence=SEEN),
             False,
+        ),
+        (
+            said("cooldown", "a", reference=Reference.parse("o/a:1"), evidence=LISTED),
+            said("cooldown", "b", reference=Reference.parse("o/b:2"), evidence=LISTED),
+            False,
+        ),
+        (
+            said("cooldown", "a", reference=PINNED, evidence=SEEN),
+            said("cooldown", "b", "b", reference=PINNED, evidence=SEEN),
+            False,
+        ),
+        (
+            said("base-behind", "a", reference=REDIS, text="o/a:7", evidence={"newer": "8"}),
+            said("base-behind", "b", reference=REDIS, text="o/b:7", evidence={"newer": "8"}),
+            True,
         ),
         (
             said("port-all-interfaces", "redis", severity=Severity.ERROR),

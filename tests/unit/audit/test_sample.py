@@ -6,6 +6,7 @@ import pytest
 
 from tagwatch.audit.model.finding import Finding, Severity, in_sample, is_routine, sample_of
 from tagwatch.source.target import Location
+from tagwatch.value import replace
 
 ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
@@ -77,5 +78,12 @@ def test_how_much_a_finding_counts_there(
 
 def test_a_note_about_what_is_in_use_is_told() -> None:
     assert not is_routine(found("eol-soon", NOTE, "a.yaml"))
-    assert not is_routine(found("tag-moving", NOTE, "a.yaml"))
-    assert is_routine(found("reference-unresolved", NOTE, "a.yaml"))
+    assert not is_routine(found("add-remote", NOTE, "a.yaml"))
+    assert not is_routine(found("cooldown", Severity.WARNING, "a.yaml"))
+    assert not is_routine(replace(found("cooldown", NOTE, "a.yaml"), unknown=True))
+
+
+def test_a_note_about_what_is_mostly_meant_is_counted() -> None:
+    for rule in ("reference-unresolved", "tag-moving", "cooldown"):
+        assert is_routine(found(rule, NOTE, "a.yaml"))
+    assert is_routine(replace(found("add-remote", NOTE, "a.yaml"), evidence={"source": "local"}))

@@ -14,7 +14,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.platform import LINUX_AMD64
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.source.target import Location, Target
-from tagwatch.value import dataclass, field
+from tagwatch.value import dataclass, field, replace
 from tests.registry.harness import AT
 
 REPOSITORIES = tuple(Repository(registry="r.example", path=name) for name in "abc")
@@ -158,3 +158,6 @@ def test_what_targets_want() -> None:
     assert (want.tags, {one.selector for one in want.patterns}) == (frozenset(), {"^6"})
     nowhere = Target(text="$IMAGE", location=target("a").location, kind="from", missing=("IMAGE",))
     assert list(wants_of([nowhere])) == []
+    reference = Reference.parse("r.example/a:1")
+    built = replace(nowhere, reference=reference, missing=(), facts={"built": "app"})
+    assert list(wants_of([built])) == []

@@ -267,7 +267,7 @@ def big(tags: int) -> AuditResult:
         message = f"{reference} moved 12 times in the last year; it is 1.{number}.11 today"
         advice = "Pin the digest, or accept that this tag moves and say so in the policy."
         put = f"{reference}@{digest(key)}"
-        findings.append(found("tag-latest", Severity.WARNING, target, message, remedy=advice,
+        findings.append(found("tag-moving", Severity.WARNING, target, message, remedy=advice,
                               put=put, line=f"FROM {put} AS build"))  # fmt: skip
     return replace(sample(), evidence=evidence, findings=tuple(findings))
 

@@ -191,6 +191,12 @@ SHAPES: Mapping[str, tuple[str, str, str | Mapping[str, str]]] = {
         "action.yml",
         "runs:\n  using: composite\n  steps:\n    - uses: 'docker://hadolint/hadolint:v2.12.0'\n",
     ),
+    "woodpecker": (
+        "pipeline",
+        ".woodpecker/test.yaml",
+        "variables:\n  - &go 'golang:1.22'\nsteps:\n  - name: a\n    image: *go\n"
+        "  - {name: b, image: 'node:20'} # c\nservices:\n  db:\n    image: postgres:16\n",
+    ),
     "gitlab-services": (
         "gitlab-ci",
         ".gitlab-ci.yml",

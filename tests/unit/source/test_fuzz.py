@@ -42,6 +42,11 @@ SAMPLES = {
         "  script: [x]\nk: {image: *n, services: !reference [j, services]}\n"
         "l: {image: !reference [.h, image], variables: !reference [k, variables]}\n",
     ),
+    "pipeline": (
+        ".woodpecker/x.yml",
+        "variables: [&g 'go:1']\nclone: {git: {image: a:1}}\nsteps:\n- {name: x, image: *g}\n"
+        "- image: 'b:${T}' # é\nservices: {db: {image: c@d}}\n---\npipeline: {y: {image: e}}\n",
+    ),
     "kustomize": (
         "kustomization.yaml",
         "images:\n- name: a\n  newName: b/c\n  newTag: 1.10 # x\n- {name: d, newTag: 'v1'}\n"
