@@ -91,6 +91,7 @@ def _defaults(plain: Mapping[str, Any]) -> Defaults:
     return Defaults(
         platforms=tuple(map(Platform.parse, plain.get("platforms", ()))),
         audited_alone=_audited(plain.get("audited", ())),
+        asks_cooldown="cooldown" in plain,
         **values,
     )
 

@@ -19,6 +19,7 @@ from tagwatch.publish.wording import (
     evidence_finder,
     failure_sentence,
     fix_text,
+    image_name,
     now_of,
     one_line,
     places_text,
@@ -69,7 +70,7 @@ def render(result: AuditResult, context: PublishContext) -> str:
     alone = [finding for finding in alone if finding not in brief]
     lines = [
         *_findings(result, alone, paint, context),
-        *_in_brief(brief, paint, width),
+        *_in_brief(brief, result, paint, width),
         *_unread(unread, paint, width),
         *_unchecked(together, paint, width),
         *_known(result, paint),
@@ -169,8 +170,13 @@ def _findings(
         yield ""
 
 
-def _in_brief(notes: Sequence[Finding], paint: _Paint, width: int) -> Iterator[str]:
-    """What is counted and not told: of each rule how many there are, and where the first stands."""
+def _in_brief(
+    notes: Sequence[Finding], result: AuditResult, paint: _Paint, width: int
+) -> Iterator[str]:
+    """What is counted and not told: of each rule how many there are, and where the first stands.
+
+    Of tags that move by design it is told what they are now.
+    """
     if not notes:
         return
     found: dict[tuple[str, str], list[Finding]] = {}
@@ -180,6 +186,15 @@ def _in_brief(notes: Sequence[Finding], paint: _Paint, width: int) -> Iterator[s
     for kind, group in groupby(sorted(found.items()), key=lambda one: one[0][0]):
         told = [_counted(rule, same) for (_, rule), same in group]
         yield from _wrapped((f"in {kind}s: " if kind else "") + ", ".join(told), width)
+    evidence_of = evidence_finder(result)
+    moving = (evidence_of(finding) for finding in notes if finding.rule == "tag-moving")
+    known = (one for one in moving if one is not None and one.resolution.name)
+    now = list(
+        dict.fromkeys(f"{image_name(one)} = {one_line(str(one.resolution.name))}" for one in known)
+    )
+    if now:
+        more = f" and {len(now) - _MANY_PLACES} more" if len(now) > _MANY_PLACES else ""
+        yield from _wrapped(f"now  {', '.join(now[:_MANY_PLACES])}{more}", width)
     yield ""
 
 

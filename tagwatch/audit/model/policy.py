@@ -116,6 +116,8 @@ class Defaults:
     host_os: str = "linux"
     """`linux`, `windows` or `any`."""
     cooldown: timedelta = timedelta(days=3)
+    asks_cooldown: bool = False
+    """True where the policy itself says `cooldown`: then it is meant for every tag."""
     stale_grace: timedelta = timedelta(days=7)
 
     @property

@@ -6,6 +6,9 @@ if it was not there when its repository was first listed whole. At the first sig
 the age of its image is not known; that is said where the policy names this rule. No fix writes an
 image that is too young.
 
+Of a tag that moves by design (`python:3.12`, `latest`) it is a note: who follows one takes each
+build on its first day. It is a warning there, too, where the policy says `cooldown`.
+
 Example: `FROM redis:6.2`: "redis:6.2 serves an image first seen on 2026-11-22, less than 3 days
 ago: old enough from 2026-11-25 02:00 UTC".
 
@@ -86,7 +89,9 @@ def _is_followed(subject: Subject) -> bool:
     reference, evidence = subject.target.reference, subject.evidence
     if reference is None or reference.digest or evidence is None:
         return False
-    if subject.in_place_of is not None or RULE.id in subject.policy.rules:
+    policy = subject.policy
+    is_asked = RULE.id in policy.rules or policy.defaults.asks_cooldown
+    if subject.in_place_of is not None or is_asked:
         return False
     tag, resolution = reference.effective_tag, evidence.resolution
     is_alias = resolution.tag not in (None, tag) and tag in resolution.aliases

@@ -19,7 +19,8 @@ def test_help_fits_the_terminal(
     assert head.startswith("usage: tagwatch COMMAND")
     lines = table.splitlines()
     longest = max(len(word) for text in COMMAND_HELP.values() for word in text.split())
-    assert all(len(line) <= max(columns - 2, 15 + longest) for line in lines)
+    column = 6 + max(map(len, COMMAND_HELP))
+    assert all(len(line) <= max(columns - 2, column + longest) for line in lines)
     assert [line.split()[0] for line in lines if line[4:5] != " "] == list(COMMAND_HELP)
     said = [word for name, text in COMMAND_HELP.items() for word in (name, *text.split())]
     assert table.split() == said
