@@ -166,7 +166,7 @@ def _findings(
                 yield f"{_INDENT}{paint('good', 'fix')}  {fix}"
             elif finding.remedy:
                 yield from _wrapped(f"do   {finding.remedy}", width)
-            yield from _also(places[finding.fingerprint], width)
+            yield from _also(finding, places[finding.fingerprint], width)
         yield ""
 
 
@@ -224,11 +224,11 @@ def _line(finding: Finding, context: PublishContext, paint: _Paint) -> Iterator[
         yield paint("dim", line)
 
 
-def _also(places: Sequence[Finding], width: int) -> Iterator[str]:
+def _also(first: Finding, places: Sequence[Finding], width: int) -> Iterator[str]:
     """The further places of one cause."""
     if places:
         where = " (--format compact names each)" if len(places) > _MANY_PLACES else ""
-        yield from _wrapped(f"also {places_text(places, _MANY_PLACES)}{where}", width)
+        yield from _wrapped(f"also {places_text(first, places, _MANY_PLACES)}{where}", width)
 
 
 def _unchecked_together(findings: Iterable[Finding]) -> dict[tuple[str, str], list[Finding]]:

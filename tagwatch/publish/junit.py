@@ -82,7 +82,7 @@ def _finding(same: Sequence[Finding], context: PublishContext) -> ET.Element:
         for part in (
             f"{one_line(str(finding.location))}: {one_line(finding.message, 2000)}",
             f"fix: {fix}" if fix else one_line(finding.remedy, 1000),
-            f"also at {places_text(also, _MOST_PLACES)}" if also else "",
+            f"also at {places_text(finding, also, _MOST_PLACES)}" if also else "",
         )
         if part
     )

@@ -304,10 +304,26 @@ def advised(finding: Finding, fix: str, limit: int) -> str:
     return f"{message} {advice}" if message.endswith((".", "!", "?")) else f"{message}. {advice}"
 
 
-def places_text(places: Sequence[Finding], most: int) -> str:
-    """Where one cause stands; so many places are named and the others counted."""
-    known = ", ".join(one_line(str(one.location)) for one in places[:most])
+def places_text(first: Finding, places: Sequence[Finding], most: int) -> str:
+    """Where else a cause stands than at its first place; so many are named, the others counted.
+
+    Another image than there is named beside its place.
+    """
+
+    told = _named(first)
+    known = ", ".join(
+        one_line(str(one.location)) + (f" ({name})" if (name := _named(one)) != told else "")
+        for one in places[:most]
+    )
     return f"{known}, and {len(places) - most} more" if len(places) > most else known
+
+
+def _named(finding: Finding) -> str:
+    """What people call the image that a finding is about, without its digest; empty for none."""
+    if finding.reference is None:
+        return ""
+    tag = f":{finding.reference.tag}" if finding.reference.tag else ""
+    return image_text(f"{finding.reference.repository.name}{tag}")
 
 
 def change_severity(change: Change) -> Severity:

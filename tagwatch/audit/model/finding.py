@@ -234,7 +234,8 @@ def _cause(finding: Finding) -> object:
     elif finding.rule in _HABITS and finding.severity is not Severity.ERROR:
         said = (finding.evidence.get("inside"),)
     elif finding.rule == "cooldown" and _is_rebuilt(finding):
-        said = (_owner(finding),)  # publishers build all that they have in one night
+        # publishers build all that they have in one night; but what to go back to is told of each
+        said = (_owner(finding), finding.remedy)
     elif finding.rule in _OF_REPOSITORY and finding.reference is not None:
         said = (finding.reference.repository,)
     elif (
