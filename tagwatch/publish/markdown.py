@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from tagwatch.audit.model.finding import Finding, Severity, causes_of
+from tagwatch.audit.model.finding import Finding, Severity, causes_of, urgency
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.markdown_text import code as _code
@@ -88,7 +88,7 @@ def prospects_markdown(found: Prospects, *, everything: bool = False) -> str:
 def _findings(result: AuditResult) -> Iterator[str]:
     if not result.findings:
         return
-    causes = causes_of(sorted(result.findings, key=lambda finding: -finding.severity.rank))
+    causes = causes_of(sorted(result.findings, key=urgency, reverse=True))
     yield "| | Where | Rule | What | Fix |"
     yield "|---|---|---|---|---|"
     for same in causes[:_MOST_ROWS]:

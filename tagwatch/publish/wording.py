@@ -309,7 +309,6 @@ def places_text(first: Finding, places: Sequence[Finding], most: int) -> str:
 
     Another image than there is named beside its place.
     """
-
     told = _named(first)
     known = ", ".join(
         one_line(str(one.location)) + (f" ({name})" if (name := _named(one)) != told else "")

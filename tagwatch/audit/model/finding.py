@@ -12,7 +12,7 @@ from tagwatch.source.text.edit import Fix
 from tagwatch.value import dataclass, field, replace
 
 __all__ = ["Finding", "Fix", "Severity", "causes_of", "fingerprint", "in_sample", "is_routine"]
-__all__ += ["sample_of"]
+__all__ += ["sample_of", "urgency"]
 
 
 class Severity(StrEnum):
@@ -187,6 +187,18 @@ _HABITS = frozenset({"port-all-interfaces", "port-privileged-host", "add-remote"
 """Rules about what an author does in one file as in the next."""
 _OF_REPOSITORY = frozenset({"official-lookalike", "image-retired"})
 """Rules about a whole repository, whichever of its tags is named."""
+
+
+_ALARMS = frozenset(
+    {"tag-replaced", "tag-downgraded", "digest-tag-disagree", "official-lookalike"}
+    | {"base-claim-conflict", "secret-in-env", "secret-in-history"}
+)
+"""Rules about what somebody may have done on purpose."""
+
+
+def urgency(finding: Finding) -> tuple[int, bool]:
+    """Return what is greater for what to look at first: of two errors, that which is an alarm."""
+    return finding.severity.rank, finding.rule in _ALARMS
 
 
 def causes_of(findings: Iterable[Finding]) -> list[list[Finding]]:

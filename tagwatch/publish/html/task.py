@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tagwatch.audit.model.finding import Finding, Severity, causes_of
+from tagwatch.audit.model.finding import Finding, Severity, causes_of, urgency
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.html.book import Book
 from tagwatch.publish.interface import PublishContext, RuleText
@@ -98,7 +98,8 @@ def causes(result: AuditResult) -> list[Cause]:
         found.append(Cause(findings=findings, keys=keys, apart=alone))
     if all(one.apart for one in found):  # there is nothing from which it stands apart
         found = [Cause(findings=one.findings, keys=one.keys, apart=False) for one in found]
-    return sorted(found, key=lambda one: (one.apart, -one.first.severity.rank))
+    found.sort(key=lambda one: urgency(one.first), reverse=True)
+    return sorted(found, key=lambda one: one.apart)
 
 
 class Tasks:
