@@ -113,6 +113,8 @@ def _code(told: PullRequest, options: argparse.Namespace, *, on_unavailable: str
         least = Severity(options.fail_on).rank
         if any(finding.severity.rank >= least for finding in told.findings):
             return 1
+        if any(not problem.skipped for problem in told.problems):
+            return 1  # a check calls a file that cannot be read an error
     if not told.complete and on_unavailable == "fail":
         note("tagwatch: some facts could not be read, and the policy says `on_unavailable: fail`")
         return 4
@@ -122,6 +124,7 @@ def _code(told: PullRequest, options: argparse.Namespace, *, on_unavailable: str
 command = Command(
     arguments=arguments,
     run=run,
-    epilog="exit codes: 0, 1 a finding at or above --fail-on, 2 a wrong flag, configuration or\n"
-    "range, or the comment was not taken, 4 incomplete where on_unavailable is fail",
+    epilog="exit codes: 0, 1 with --fail-on: a finding at or above it, or a changed file that cannot\n"
+    "be read, 2 a wrong flag, configuration or range, or the comment was not taken, 4 incomplete\n"
+    "where on_unavailable is fail",
 )

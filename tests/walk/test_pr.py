@@ -186,6 +186,9 @@ async def test_what_cannot_be_read_is_told(repository: Nights) -> None:
         "large/compose.yaml",
     ]
     assert not done.json["complete"]
+    line = ("pr", "HEAD^..HEAD", "--offline")
+    assert (await repository.run(*line, "--fail-on", "error")).code == 1, "as a check has it"
+    assert (await repository.run(*line)).code == 0
     commit(repository, {"README": "nothing"})
     done = await _json(repository, "HEAD^..HEAD", "--offline")
     assert (done.json["problems"], done.json["complete"]) == ([], True), "it was so before"
