@@ -156,7 +156,7 @@ async def test_what_no_file_named_yet_is_known_from_the_nights_listing(shop: Sho
     assert answers["redis:7.2"]["version"] == "7.2.15"
     assert answers["redis:6.x"]["tag"] == "6.2.23"
     assert answers["nginx:1.30-alpine"]["tag"] != "1.30-alpine"
-    assert "redis:9.9.9" not in answers
+    assert answers["redis:9.9.9"]["status"] == "unavailable"
     said = {(one["rule"], one["location"]["line"]) for one in done.json["findings"]}
     assert ("tag-missing", 2) in said
     assert {line for rule, line in said if rule == "check-incomplete"} == {1, 3}

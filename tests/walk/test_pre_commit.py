@@ -87,6 +87,7 @@ def hook_repository(tmp_path: Path) -> Path:
     )
     for name in ("pyproject.toml", "LICENSE", "README.md", ".pre-commit-hooks.yaml"):
         shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "config", folder / "config")
     committed(folder)
     return folder
 
