@@ -95,6 +95,8 @@ def verdict_sentence(result: AuditResult) -> str:
         sentence = "No image is pulled here by its name" + (f"; {said}" if said else "")
     elif not result.coverage.targets:
         sentence = "No image is named here" + (f"; {said}" if said else "")
+    elif skipped and skipped == result.coverage.targets:
+        sentence = f"No image was read, and by text alone there is nothing to fix; {said}"
     elif skipped or not result.complete:
         sentence = "Nothing to fix in what could be read" + (f"; {said}" if said else "")
     else:

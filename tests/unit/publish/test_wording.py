@@ -53,6 +53,13 @@ def result(coverage: Coverage, *, complete: bool = True, findings: int = 0) -> A
             0,
             "Nothing to fix in what could be read; 1 not checked",
         ),
+        (
+            Coverage(targets=3, unavailable=2, unresolved=1),
+            False,
+            0,
+            "No image was read, and by text alone there is nothing to fix; "
+            "3 not checked (incomplete)",
+        ),
         (CLEAN, True, 1, "1 thing to fix"),
         (CLEAN, True, 4, "2 things to fix, 2 to look at"),
     ],
