@@ -27,6 +27,11 @@ _SCRUB = (
 )  # fmt: skip
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers more than processors: many tests wait for a process of their own."""
+    return (os.cpu_count() or 1) + 2
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Close outside sockets before anything is imported."""
     real = socket.socket.connect
