@@ -47,9 +47,8 @@ _DATED = (b'},"at":', b'"last_seen":', b'"read_at":')
 _MARK = b"\0"  # no JSON holds it
 _DAMAGED = "a part of an answer is damaged"
 _AT_ONCE = 50
-"""How many stretches are looked up in one statement, by their numbers."""
-_HELD_AT_ONCE = 12
-"""How many pieces are looked up in one statement, held meanwhile: some hundred kilobytes."""
+_BYTES_AT_ONCE = 256 * 1024
+"""How many pieces are looked up in one statement, and how much is held of them meanwhile."""
 _FIND = "SELECT hash, id FROM piece WHERE hash IN"
 _RENUMBER = "UPDATE piece SET body = ?2 WHERE id = ?1 AND body <> ?2"
 _HELD = "SELECT id, hash, depth FROM piece WHERE id IN"
@@ -234,14 +233,27 @@ def _pieces(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
         yield b"\n".join(held)
 
 
+def _batches(contents: Iterable[tuple[bytes, bytes]]) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Yield pieces, as many together as are looked up at once."""
+    batch: list[tuple[bytes, bytes]] = []
+    held = 0
+    for one in contents:
+        batch.append(one)
+        held += len(one[1])
+        if len(batch) == _AT_ONCE or held >= _BYTES_AT_ONCE:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
 def _stored(
     connection: sqlite3.Connection, contents: Iterable[tuple[bytes, bytes]], depth: int
 ) -> list[_Node]:
     """Return these pieces, each with what it is known by; those not there yet are stored."""
     nodes: list[_Node] = []
     pack = compress if depth else compress_alike
-    rest = iter(contents)
-    while batch := list(islice(rest, _HELD_AT_ONCE)):
+    for batch in _batches(contents):
         there = f"{_FIND} ({', '.join('?' * len(batch))})"
         found = dict(connection.execute(there, [known for known, _ in batch]).fetchall())
         for known, content in batch:

