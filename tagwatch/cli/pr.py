@@ -124,7 +124,7 @@ def _code(told: PullRequest, options: argparse.Namespace, *, on_unavailable: str
 command = Command(
     arguments=arguments,
     run=run,
-    epilog="exit codes: 0, 1 with --fail-on: a finding at or above it, or a changed file that cannot\n"
-    "be read, 2 a wrong flag, configuration or range, or the comment was not taken, 4 incomplete\n"
-    "where on_unavailable is fail",
+    epilog="exit codes: 0, 1 with --fail-on: a finding at or above it, or a changed file that\n"
+    "cannot be read, 2 a wrong flag, configuration or range, or the comment was not taken, 4\n"
+    "incomplete where on_unavailable is fail",
 )
