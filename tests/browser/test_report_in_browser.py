@@ -282,6 +282,7 @@ async def test_an_address_finds_filters_and_sorts(browser: str, pages: dict[str,
         )
         assert set(await tab.evaluate(f"{kinds}.map((one) => one.dataset.item)")) == {"error"}
         assert await tab.evaluate("document.querySelector('a[data-page]').hash") == found["hash"]
+        assert found["said"].endswith(" on this page, others have more")
         many = "[...document.querySelectorAll('[data-group]')].map((box) => +box.dataset.many)"
         await tab.evaluate("location.hash = '#sort=most'")
         await tab.evaluate("new Promise((done) => setTimeout(done))")

@@ -60,7 +60,8 @@
       order = sort.value;
       list.append(...[...groups].sort(orders[order]).map((group) => group.box));
     }
-    said.textContent = active ? `${shown} of ${total}` : "";
+    const where = document.querySelector("a[data-page]") ? " on this page, others have more" : "";
+    said.textContent = active ? `${shown} of ${total}${where}` : "";
   };
   const changed = () => { show(); write(); };
   for (const field of Object.values(fields)) field.addEventListener("input", changed);
