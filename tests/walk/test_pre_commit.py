@@ -78,6 +78,16 @@ def committed(folder: Path) -> None:
     git(folder, "commit", "-q", "-m", "x")
 
 
+def test_the_hook_that_init_writes_is_asked_about_the_same_files() -> None:
+    """What one of them passes over and the other reads would read as clean."""
+    starter = ROOT / "tagwatch" / "config" / "starter" / "hook.yaml"
+    (written,) = yaml.safe_load(starter.read_text(encoding="utf-8"))
+    offered = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
+    assert {"".join(one["files"].split()) for one in (*written["hooks"], *offered)} == {
+        "".join(offered[0]["files"].split())
+    }
+
+
 @pytest.fixture
 def hook_repository(tmp_path: Path) -> Path:
     """What a user's `repo:` line would fetch: this project, in one commit."""
