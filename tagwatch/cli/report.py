@@ -50,8 +50,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the HTML pages again, or print the result in another format."""
     from tagwatch.ledger.read import Reader
+    from tagwatch.member import load_member
     from tagwatch.publish.files import rendered
-    from tagwatch.publish.interface import publisher
     from tagwatch.walk.deliver import publish_context, with_links, write_run
     from tagwatch.walk.site import check_reports, project_of
 
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format != "html":
         if options.format == "csv":
             context = with_links(context, site)
-        parts = rendered(publisher(options.format), result, context)
+        parts = rendered(load_member("publishers", options.format), result, context)
         answer(parts, commands=options.format == "github")
         return 0
     if options.directory is None:

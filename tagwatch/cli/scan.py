@@ -150,9 +150,10 @@ def _print(
     *,
     is_shown: bool,
 ) -> None:
+    from tagwatch.member import load_member
     from tagwatch.publish.console import summary
     from tagwatch.publish.files import rendered
-    from tagwatch.publish.interface import PublishContext, publisher
+    from tagwatch.publish.interface import PublishContext
     from tagwatch.walk.deliver import rule_texts
 
     form = options.format
@@ -166,7 +167,8 @@ def _print(
         undelivered=missed,
     )
     if is_shown:
-        answer(rendered(publisher(form), done.result, context), commands=form == "github")
+        parts = rendered(load_member("publishers", form), done.result, context)
+        answer(parts, commands=form == "github")
     note(summary(done.result, context).rstrip("\n"))
 
 

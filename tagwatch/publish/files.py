@@ -18,7 +18,8 @@ from pathlib import Path
 
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import InputError, OutputError, TagwatchError
-from tagwatch.publish.interface import PublishContext, Publisher, RunSummary, publisher
+from tagwatch.member import load_member
+from tagwatch.publish.interface import PublishContext, Publisher, RunSummary
 from tagwatch.publish.projects import NAME as PROJECTS
 from tagwatch.publish.projects import Project, merged, read_past, text_of_past
 from tagwatch.publish.quiet import NAME, Memo, has_news, read_memo, whole
@@ -201,7 +202,7 @@ def _stands(name: str, directory: Path, memo: Memo, context: PublishContext, dig
         and not has_news(context)
         and shown is not None
         and shown.digest == digest
-        and (directory / f"latest{publisher(name).suffix}").is_file()
+        and (directory / f"latest{load_member('publishers', name).suffix}").is_file()
     )
 
 
@@ -209,7 +210,7 @@ def _write_format(
     directory: Path, result: AuditResult, context: PublishContext, name: str
 ) -> tuple[AuditResult, list[Path]]:
     """Write a run in one format; return what could be rendered of it, and the files."""
-    publish = publisher(name)
+    publish: Publisher = load_member("publishers", name)
     try:
         written = _write_latest(directory, publish, result, context)
     except (OSError, TagwatchError):

@@ -8,7 +8,6 @@ from datetime import datetime
 from tagwatch.audit.model.base_match import BaseMatch
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.verdict.result import AuditResult, Since
-from tagwatch.member import load_member
 from tagwatch.source.target import Location
 from tagwatch.value import dataclass, field
 
@@ -30,7 +29,6 @@ __all__ = [
     "Publisher",
     "RuleText",
     "RunSummary",
-    "publisher",
 ]
 
 
@@ -183,9 +181,3 @@ class BaseAnswer:
     reference: str | None
     matches: tuple[BaseMatch, ...] = ()
     why: str = ""
-
-
-def publisher(name: str) -> Publisher:
-    """The publisher of this name. Raises `ConfigError` where there is none."""
-    found: Publisher = load_member("publishers", name)
-    return found

@@ -15,8 +15,9 @@ from tagwatch.errors import NotifyError
 from tagwatch.family import NOTIFIERS, PUBLISHERS
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Remark
+from tagwatch.member import load_member
 from tagwatch.publish.files import rendered
-from tagwatch.publish.interface import PublishContext, publisher
+from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.notify.interface import AlertContext, Remarking, Repeatable
 from tests.publish_hostile import hostile
 from tests.publish_sample import AT, sample, sample_context, sample_previous
@@ -28,7 +29,7 @@ EMPTY = AuditResult(at=AT)
 
 
 def test_suffixes_tell_the_formats_apart_that_are_written_side_by_side() -> None:
-    suffixes = {name: publisher(name).suffix for name in PUBLISHERS}
+    suffixes = {name: load_member("publishers", name).suffix for name in PUBLISHERS}
     assert all(suffix.startswith(".") for suffix in suffixes.values())
     written = {name: suffix for name, suffix in suffixes.items() if name not in ("text", "github")}
     assert len(set(written.values())) == len(written)
@@ -38,15 +39,15 @@ def test_suffixes_tell_the_formats_apart_that_are_written_side_by_side() -> None
 @pytest.mark.parametrize("result", [sample(), hostile(), EMPTY], ids=["sample", "hostile", "empty"])
 def test_a_publisher_renders_any_result_alike_each_time(name: str, result: AuditResult) -> None:
     context = PublishContext(version="1.0.0")
-    text = publisher(name).render(result, context)
+    text = load_member("publishers", name).render(result, context)
     assert text.endswith("\n")
-    assert text == publisher(name).render(result, context)
+    assert text == load_member("publishers", name).render(result, context)
     text.encode("utf-8")
 
 
 @pytest.mark.parametrize("name", sorted(set(PUBLISHERS) - {"cyclonedx"}))  # that is an inventory
 def test_a_publisher_tells_every_finding_and_every_failure(name: str) -> None:
-    text = publisher(name).render(sample(), sample_context())
+    text = load_member("publishers", name).render(sample(), sample_context())
     for finding in sample().findings:
         assert finding.rule in text
         assert finding.location.path in text
@@ -62,7 +63,9 @@ def test_a_publisher_tells_what_was_odd_about_an_answer(name: str) -> None:
         Remark(repository=Repository(registry="quay.io", path=path), message="2 names are odd")
         for path in ("team/a", "team/b")
     )
-    text = publisher(name).render(replace(EMPTY, remarks=told), PublishContext(version="1.0.0"))
+    text = load_member("publishers", name).render(
+        replace(EMPTY, remarks=told), PublishContext(version="1.0.0")
+    )
     assert "2 names are odd" in text
     assert "quay.io/team/a" in text
     assert name == "json" or text.count("2 names are odd") == 1, "the same is told once"
@@ -79,7 +82,9 @@ def test_a_publisher_never_calls_an_unread_result_clean(name: str) -> None:
     )
     if name != "gitlab":
         context = PublishContext(version="1.0.0")
-        assert publisher(name).render(blind, context) != publisher(name).render(clean, context)
+        assert load_member("publishers", name).render(blind, context) != load_member(
+            "publishers", name
+        ).render(clean, context)
 
 
 def notifier(name: str) -> Any:
@@ -137,7 +142,7 @@ def test_a_notifier_refuses_a_plain_address(name: str) -> None:
 @FORMATS
 @pytest.mark.parametrize("result", [sample(), hostile(), EMPTY], ids=["sample", "hostile", "empty"])
 def test_what_is_made_in_parts_is_what_is_rendered(name: str, result: AuditResult) -> None:
-    publish, context = publisher(name), PublishContext(version="1.0.0")
+    publish, context = load_member("publishers", name), PublishContext(version="1.0.0")
     parts = list(rendered(publish, result, context))
     assert "".join(parts) == publish.render(result, context)
     if name == "json":

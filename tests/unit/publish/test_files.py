@@ -12,8 +12,9 @@ import pytest
 from tagwatch.audit.verdict.result import Since
 from tagwatch.errors import ConfigError, InputError, OutputError
 from tagwatch.family import PUBLISHERS
+from tagwatch.member import load_member
 from tagwatch.publish.files import write_atomically, write_reports
-from tagwatch.publish.interface import RunSummary, publisher
+from tagwatch.publish.interface import RunSummary
 from tagwatch.value import replace
 from tests.publish_hostile import hostile
 from tests.publish_sample import sample, sample_context, sample_previous
@@ -134,7 +135,7 @@ def test_a_directory_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> N
 
 def test_every_format_of_the_family_renders_text_with_its_suffix() -> None:
     for name in PUBLISHERS:
-        module = publisher(name)
+        module = load_member("publishers", name)
         assert module.suffix.startswith(".")
         text = module.render(sample(), sample_context())
         assert "postgres" in text
@@ -144,7 +145,7 @@ def test_every_format_of_the_family_renders_text_with_its_suffix() -> None:
 
 def test_an_unknown_format_names_those_there_are() -> None:
     with pytest.raises(ConfigError, match="'pdf'") as refused:
-        publisher("pdf")
+        load_member("publishers", "pdf")
     assert "sarif" in refused.value.hint
 
 

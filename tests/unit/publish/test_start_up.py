@@ -12,9 +12,9 @@ HEAVY = {
 }  # fmt: skip
 PROBE = """
 import json, sys
-from tagwatch.publish.interface import publisher
+from tagwatch.member import load_member
 for name in ("text", "json"):
-    publisher(name)
+    load_member("publishers", name)
 import tagwatch.publish.answer
 print(json.dumps(sorted(sys.modules)))
 """
