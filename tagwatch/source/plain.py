@@ -9,8 +9,7 @@ from tagwatch.image.reference import Reference
 from tagwatch.source.target import Extraction, Field, Location, Problem, SourceContext, Target
 from tagwatch.source.text.comment import attach, comment_field, find_ignores, ignore_problems
 from tagwatch.source.text.odd_bytes import readable
-from tagwatch.source.text.piece import Piece, fields_of
-from tagwatch.source.text.source_text import SourceText
+from tagwatch.source.text.source_text import Piece, SourceText, fields_of
 
 __all__ = ["extract", "recognizes"]
 

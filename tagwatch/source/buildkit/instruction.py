@@ -10,8 +10,7 @@ from tagwatch.source.buildkit.scope import Build, GlobalScope, Stage, StageScope
 from tagwatch.source.buildkit.shell_word import UnsetVariableError, Variables, expand
 from tagwatch.source.buildkit.statement import Statement
 from tagwatch.source.target import Instruction
-from tagwatch.source.text.piece import missing_in, text_of
-from tagwatch.source.text.source_text import SourceText
+from tagwatch.source.text.source_text import SourceText, missing_in, text_of
 
 __all__ = ["instructions_of"]
 

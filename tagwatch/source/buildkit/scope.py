@@ -14,7 +14,7 @@ from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.source.buildkit.shell_word import Variables, expand
 from tagwatch.source.buildkit.statement import Statement, StatementError, quoted_words
 from tagwatch.source.target import Field
-from tagwatch.source.text.piece import Piece
+from tagwatch.source.text.source_text import Piece
 
 __all__ = [
     "Build",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from tagwatch.errors import InputError
-from tagwatch.source.text.piece import Piece, missing_in, text_of
+from tagwatch.source.text.source_text import Piece, missing_in, text_of
 
 __all__ = ["SPACES", "UnsetVariableError", "Variables", "expand", "split_words"]
 

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from tagwatch.errors import InputError, InvalidReferenceError, UsageError
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.image.reference import Reference
-from tagwatch.source.buildkit.mount import find_mount_source
 from tagwatch.source.buildkit.scope import (
     Build,
     GlobalScope,
@@ -28,8 +27,7 @@ from tagwatch.source.buildkit.shell_word import UnsetVariableError, expand
 from tagwatch.source.buildkit.statement import Flag, Statement, find_syntax
 from tagwatch.source.target import Field, Location, Target
 from tagwatch.source.text.comment import comment_field
-from tagwatch.source.text.piece import Piece, fields_of, missing_in, text_of
-from tagwatch.source.text.source_text import SourceText
+from tagwatch.source.text.source_text import Piece, SourceText, fields_of, missing_in, text_of
 
 __all__ = ["TargetReader", "syntax_target"]
 
@@ -161,6 +159,8 @@ class TargetReader:
             yield mention
 
     def _mounted(self, stage: Stage, statement: Statement, flag: Flag, at: int) -> _Mention | None:
+        from tagwatch.source.buildkit.mount import find_mount_source  # few files have one
+
         value = flag.text[at:]
         try:
             found = find_mount_source(value)

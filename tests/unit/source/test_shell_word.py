@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tagwatch.errors import InputError
 from tagwatch.source.buildkit.pattern import replace_pattern, trim_prefix, trim_suffix
 from tagwatch.source.buildkit.shell_word import UnsetVariableError, Variables, expand, split_words
-from tagwatch.source.text.piece import Piece, missing_in, text_of
+from tagwatch.source.text.source_text import Piece, missing_in, text_of
 from tests.paths import DATA
 
 BUILDKIT = json.loads((DATA / "source" / "buildkit_cases.json").read_text(encoding="utf-8"))
