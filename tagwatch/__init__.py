@@ -20,7 +20,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.api import Asking as Asking
     from tagwatch.api import CheckOptions as CheckOptions
-    from tagwatch.api import ScanResult as ScanResult
     from tagwatch.api import check as check
     from tagwatch.api import fix as fix
     from tagwatch.api import outdated as outdated
@@ -106,14 +105,15 @@ if TYPE_CHECKING:
     from tagwatch.source.target import Target as Target
     from tagwatch.source.text.edit import Fix as Fix
     from tagwatch.walk.fix import Draft as Draft
+    from tagwatch.walk.scan import ScanResult as ScanResult
     from tagwatch.walk.site import Site as Site
     from tagwatch.walk.site import open_site as open_site
 
 __version__ = "0.2.0"
 
 _HOMES = {
-    "api": "Asking CheckOptions ScanResult check fix outdated pull_request resolve resolve_all "
-    "scan scan_async",
+    "api": "Asking CheckOptions check fix outdated pull_request resolve resolve_all scan "
+    "scan_async",
     "audit.model.base_match": "BaseMatch BaseVerdict",
     "audit.model.coverage": "Coverage Reading Reason Remembered State",
     "audit.model.diff": "ImageDiff Verdict",
@@ -141,6 +141,7 @@ _HOMES = {
     "source.text.edit": "Fix",
     "source.target": "Location Problem Target",
     "walk.fix": "Draft",
+    "walk.scan": "ScanResult",
     "walk.site": "Site open_site",
 }
 _HOME = {name: f"tagwatch.{home}" for home, names in _HOMES.items() for name in names.split()}

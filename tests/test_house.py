@@ -139,7 +139,7 @@ FLOORS: dict[str, str] = {
         site
         ask facts_key import_history knowing local_image referrers sending trusting unwatched \
         verdicts
-        alert_list alert_trial facts_kept recall scope
+        alert_list alert_trial facts_kept file_set recall scope
         doctor
         bases bundle moved remember
         past
@@ -148,11 +148,11 @@ FLOORS: dict[str, str] = {
         turn
         keeping survey
         look_up
-        base_answer compare facts
+        base_answer compare diff_base facts
         candidates pull_request
         prospect
         deliver
-        neighbour
+        neighbour scan
     """,
     "service": """
         child demo deliveries log login nightly notice parent question schedule signals

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tagwatch.api import ScanResult
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.rule.choice import Choice, choice_of
 from tagwatch.errors import UsageError
@@ -14,6 +13,8 @@ from tagwatch.walk.site import Site
 
 if TYPE_CHECKING:
     import argparse
+
+    from tagwatch.walk.scan import ScanResult
 
 __all__ = ["chosen_by", "failing_on", "shown"]
 

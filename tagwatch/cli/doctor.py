@@ -31,7 +31,6 @@ def run(options: argparse.Namespace) -> int:
     """Ask and print. Exit code 0: all can be read, 1: one cannot."""
     import asyncio
 
-    from tagwatch.api import read_files, read_sources
     from tagwatch.walk.alert_list import alerts_known
     from tagwatch.walk.doctor import (
         doctor_document,
@@ -40,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
         examine_workers,
         examined_by,
     )
+    from tagwatch.walk.file_set import read_files, read_sources
     from tagwatch.walk.site import with_strangers
     from tagwatch.workspace.find import find
 

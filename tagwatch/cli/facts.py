@@ -77,8 +77,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _export(site: Site, settings: Facts, options: argparse.Namespace) -> int:
-    from tagwatch.api import read_files, read_sources
     from tagwatch.walk.facts import export_facts
+    from tagwatch.walk.file_set import read_files, read_sources
     from tagwatch.workspace.find import find
     from tagwatch.workspace.write import write_new
 

@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _look(folder: Path) -> tuple[Sequence[str], FirstLook]:
     """Return the files that name images, and what they name."""
-    from tagwatch.api import read_files
+    from tagwatch.walk.file_set import read_files
     from tagwatch.walk.first_look import FirstLook
     from tagwatch.walk.site import open_site
     from tagwatch.workspace.find import find

@@ -29,9 +29,9 @@ from tagwatch.cli.shell import (
 )
 
 if TYPE_CHECKING:
-    from tagwatch.api import ScanResult
     from tagwatch.service.nightly import Night
     from tagwatch.service.parent import Handed, Parent
+    from tagwatch.walk.scan import ScanResult
     from tagwatch.walk.site import Site
 
 __all__ = ["command"]

@@ -6,8 +6,9 @@ import asyncio
 import uuid
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from tagwatch.api import WAIT_SECONDS, ScanResult, scan_async
+from tagwatch.api import WAIT_SECONDS, scan_async
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.load import read_secret
 from tagwatch.errors import ConfigError, TagwatchError
@@ -22,6 +23,9 @@ from tagwatch.value import dataclass
 from tagwatch.walk.deliver import undelivered, write_run
 from tagwatch.walk.sending import Sent, SystemClock, deliver, receivers_of
 from tagwatch.walk.site import Site, project_of
+
+if TYPE_CHECKING:
+    from tagwatch.walk.scan import ScanResult
 
 __all__ = ["Night", "keep", "scan_and_publish"]
 

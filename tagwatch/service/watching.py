@@ -43,7 +43,7 @@ class Watching:
 
 def watching_of(site: Site) -> Watching:
     """Return what the site's sources, watch list and policy name. Reads the files."""
-    from tagwatch.api import read_sources
+    from tagwatch.walk.file_set import read_sources
 
     found: set[Repository] = set()
     files, _ = read_sources(site)

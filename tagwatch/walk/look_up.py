@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from time import monotonic
 
 from tagwatch.audit.model.evidence import Evidence, Status, evidence_key, is_readable
 from tagwatch.audit.model.history import UNRECORDED
@@ -55,6 +56,17 @@ class Asking:
     shows: frozenset[Reads] = frozenset()
     """What the answer shows, beside what the policy's rules read."""
 
+    def begun(self) -> Asking:
+        """Return it with its time running: from now on where it does not run yet."""
+        return replace(self, begun_at=monotonic()) if self.begun_at is None else self
+
+    @property
+    def seconds_left(self) -> float | None:
+        """The seconds that are left of `max_seconds`; None: no limit."""
+        if self.max_seconds is None or self.begun_at is None:
+            return self.max_seconds
+        return max(self.max_seconds - (monotonic() - self.begun_at), 0.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
@@ -71,6 +83,34 @@ class Lookup:
     """By host."""
     stopped: bool = False
     """True where time ran out before everything was asked."""
+
+    @property
+    def _is_own(self) -> bool:
+        """True where this ledger saw all evidence itself, as mostly it did."""
+        return all(one.source == "seen" for one in self.evidence.values())
+
+    def expired(self, site: Site) -> frozenset[str]:
+        """Return the sources of evidence on which nothing should rest any more."""
+        if self._is_own:
+            return frozenset()
+        from tagwatch.walk.facts_kept import expired_facts
+
+        return expired_facts(self.evidence, site)
+
+    def without(self, sources: frozenset[str]) -> Lookup:
+        """Return it without the evidence of these sources."""
+        if not sources:
+            return self
+        evidence = {key: one for key, one in self.evidence.items() if one.source not in sources}
+        return replace(self, evidence=evidence)
+
+    def facts_from(self, expired: frozenset[str]) -> str:
+        """Return the sources of evidence that this ledger did not see itself, in words."""
+        if self._is_own:
+            return ""
+        from tagwatch.walk.facts_kept import facts_told
+
+        return facts_told(self.evidence, expired)
 
 
 def look_up(

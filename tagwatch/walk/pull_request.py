@@ -7,10 +7,9 @@ that is missing or old. What is not known is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
 
 from tagwatch.audit.judge import Case, judge
 from tagwatch.audit.model.evidence import Evidence, Status, evidence_key, is_readable
@@ -29,15 +28,16 @@ from tagwatch.source.target import Extraction, Location, Problem, Target
 from tagwatch.value import replace
 from tagwatch.walk.compare import compare
 from tagwatch.walk.facts_kept import open_remembered
+from tagwatch.walk.file_set import read_files
 from tagwatch.walk.look_up import Asking, Lookup, look_up
 from tagwatch.walk.need import IMAGE_SHOWS
 from tagwatch.walk.recall import StoredDocuments
 from tagwatch.walk.site import Site
-from tagwatch.workspace.find import Found, find
+from tagwatch.workspace.find import find
 from tagwatch.workspace.git_history import commit_of, left_at
 from tagwatch.workspace.git_tree import GitTree, affected, changed_paths, parse_range, write_tree
 
-__all__ = ["Reading", "pull_request"]
+__all__ = ["pull_request"]
 
 _MOST_COMPARED = 30
 _TOO_MANY = f"not compared: only the first {_MOST_COMPARED} changes are compared"
@@ -46,20 +46,19 @@ _REVISION = "org.opencontainers.image.revision"
 _OTHER = "not compared: they are of different repositories"
 _SAME = "both sides are the same image"
 Files = Sequence[tuple[str, Extraction]]
-Reading = Callable[[Found, Site], tuple[Files, tuple[Problem, ...]]]
-"""How files are read: what they name, and the problems of reading them."""
 
 
-def pull_request(text: str, site: Site, asking: Asking, read: Reading) -> PullRequest:
+def pull_request(
+    text: str, site: Site, asking: Asking, build_args: Mapping[str, str]
+) -> PullRequest:
     """Return what the commits of a range, `BASE..HEAD`, do to images.
 
-    `read` reads files as a check does. The configuration and the policy are those of `site`, not of
-    the range. Costs what a check of the lines that changed costs, and of each image the manifests
-    and configs of both sides. Raises `InputError`: no repository, no such commit, no common
-    history. `LedgerError`.
+    Files are read as a check reads them. The configuration and the policy are those of `site`, not
+    of the range. Costs what a check of the lines that changed costs, and of each image the
+    manifests and configs of both sides. Raises `InputError`: no repository, no such commit, no
+    common history. `LedgerError`.
     """
-    if asking.begun_at is None:
-        asking = replace(asking, begun_at=monotonic())
+    asking = asking.begun()
     named = parse_range(text)
     head = commit_of(site.root, named.head)
     base = left_at(site.root, named.base, head)
@@ -68,8 +67,8 @@ def pull_request(text: str, site: Site, asking: Asking, read: Reading) -> PullRe
         old_tree = write_tree(site.root, base, before)
         new_tree = write_tree(site.root, head, after, beside=(before, old_tree))
         changed = changed_paths(old_tree, new_tree)
-        old = _read(before, changed, site, read)[0]
-        new, problems = _read(after, changed, site, read)
+        old = _read(before, changed, site, build_args)[0]
+        new, problems = _read(after, changed, site, build_args)
     lines = line_changes(old, new)
     session = _Session(site, replace(asking, shows=IMAGE_SHOWS), lines)
     changes = session.changes(old, new)
@@ -91,15 +90,16 @@ def pull_request(text: str, site: Site, asking: Asking, read: Reading) -> PullRe
 
 
 def _read(
-    folder: Path, changed: Collection[str], site: Site, read: Reading
+    folder: Path, changed: Collection[str], site: Site, build_args: Mapping[str, str]
 ) -> tuple[Files, tuple[Problem, ...]]:
     """Read the files of one side that may name something else now, as a check reads them."""
     if not changed:
         return (), ()
     found = find([str(folder)], folder)
     found = replace(found, files=tuple(affected(found.files, changed)))
-    files, problems = read(found, replace(site, root=folder, folder=folder))
-    return files, (*problems, *(one for _, extraction in files for one in extraction.problems))
+    read = read_files(found, replace(site, root=folder, folder=folder), build_args)
+    own = (one for _, extraction in read.extractions for one in extraction.problems)
+    return read.extractions, (*read.problems, *own)
 
 
 def _left(old: GitTree, new: GitTree) -> Iterator[Problem]:

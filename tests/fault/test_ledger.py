@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.api import ScanResult, scan_async
+from tagwatch.api import scan_async
 from tagwatch.errors import LedgerError, LedgerFailedError
 from tagwatch.ledger.codec import compress
 from tagwatch.ledger.lock import waited_for
@@ -29,6 +29,7 @@ from tagwatch.ledger.read import Reader
 from tagwatch.ledger.restore import restore
 from tagwatch.ledger.write import Ledger
 from tagwatch.service.demo.show import serving
+from tagwatch.walk.scan import ScanResult
 from tagwatch.walk.site import open_site
 from tests.fault.test_kill import FILES, MOVES, SHOP, first_night, intervals, second_night
 from tests.ledger_origin import say_it_was

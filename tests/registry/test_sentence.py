@@ -12,9 +12,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
 
-from tagwatch.api import ScanResult, scan_async
+from tagwatch.api import scan_async
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.walk.deliver import write_run
+from tagwatch.walk.scan import ScanResult
 from tagwatch.walk.sending import SystemClock, deliver, receivers_of
 from tagwatch.walk.site import Site, open_site
 from tests.image_builder import Built, build, cmd, env, expose, run, setting

@@ -17,13 +17,14 @@ from typing import Any
 
 import pytest
 
-from tagwatch.api import ScanResult, check, resolve, scan_async
+from tagwatch.api import check, resolve, scan_async
 from tagwatch.errors import ClockError, NothingToReadError
 from tagwatch.ledger.lock import alone
 from tagwatch.ledger.write import Ledger
 from tagwatch.service.demo.images import Built, Shelf, Step, build
 from tagwatch.service.demo.show import serving
 from tagwatch.walk.look_up import Asking
+from tagwatch.walk.scan import ScanResult
 from tagwatch.walk.site import Site, open_site, project_of
 from tests.walk.command import Workplace
 

@@ -285,6 +285,8 @@ def with_fix_lines(result: AuditResult, files: Mapping[str, bytes]) -> AuditResu
     Of a line that may hold a secret it is what is written, alone. It stays empty where the fixed
     text has more than one line or is not UTF-8.
     """
+    if not files:
+        return result
     return replace(
         result, findings=tuple(_with_line(finding, files) for finding in result.findings)
     )

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from tagwatch.api import ScanResult, scan_async
+from tagwatch.api import scan_async
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.ledger.outbox import MessageState
 from tagwatch.ledger.read import Reader
@@ -22,6 +22,9 @@ from tagwatch.service.demo.registry import application
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.deliver import write_run
 from tagwatch.walk.site import Site, open_site, project_of
+
+if TYPE_CHECKING:
+    from tagwatch.walk.scan import ScanResult
 
 __all__ = ["Show", "play", "serving"]
 
