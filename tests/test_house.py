@@ -96,11 +96,11 @@ FLOORS: dict[str, str] = {
         history_bundle
     """,
     "publish": """
-        diff_document diff_text excerpt image_link source_link used wording
+        diff_document diff_text excerpt image_link json_text source_link used wording
         interface markdown_text
         pull_request quiet
         answer compact github junit machine movement outdated projects
-        console gitlab html inventory markdown notify salvage sarif sheet
+        answer_document console gitlab html inventory markdown notify salvage sarif sheet
         files
     """,
     "ledger": """

@@ -106,7 +106,7 @@ def _test(site: Site, options: argparse.Namespace) -> int:
     chosen, at = chosen_receivers(site, options.receivers), SystemClock().now()
     trials = asyncio.run(try_receivers(chosen, receivers_of(site), site, at))
     if options.format == "json":
-        from tagwatch.publish.machine import dump
+        from tagwatch.publish.json_text import dump
 
         answer(dump(trial_document(trials, at)))
     else:
@@ -126,7 +126,7 @@ def _answer(
 
     found = alerts_answer(site, whole=whole, ids=ids)
     if options.format == "json":
-        from tagwatch.publish.machine import dump
+        from tagwatch.publish.json_text import dump
 
         answer(dump(alerts_document(found)))
     else:

@@ -76,7 +76,8 @@ def run(options: argparse.Namespace) -> int:
         answers.append(found)
         codes.add(code)
     if options.format == "json":
-        from tagwatch.publish.machine import base_document, dump
+        from tagwatch.publish.answer_document import base_document
+        from tagwatch.publish.json_text import dump
 
         answer(dump(base_document(answers)))
     else:

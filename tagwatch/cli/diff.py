@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     change = compare(options.old, options.new, site, asking, demanded=platforms)
     if options.format == "json":
         from tagwatch.publish.diff_document import diff_document
-        from tagwatch.publish.machine import dump
+        from tagwatch.publish.json_text import dump
 
         answer(dump(diff_document(change)))
     else:

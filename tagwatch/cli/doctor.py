@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     workers = asyncio.run(examine_workers((one.host for one in found), site))
     alerts = None if options.paths else alerts_known(site)
     if options.format == "json":
-        from tagwatch.publish.machine import dump
+        from tagwatch.publish.json_text import dump
 
         answer(dump(doctor_document(found, alerts, workers)))
     else:

@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
 
     rules = [load_rule(name) for name in ([options.rule] if options.rule else RULES)]
     if options.format == "json":
-        from tagwatch.publish.machine import dump
+        from tagwatch.publish.json_text import dump
 
         answer(dump({"schema_version": 1, "rules": [_document(rule) for rule in rules]}))
     elif options.rule:

@@ -52,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
             hint="name Dockerfiles, Compose, Kubernetes, Helm, Kustomize or CI files",
         )
     if options.format == "json":
-        from tagwatch.publish.machine import dump, targets_document
+        from tagwatch.publish.answer_document import targets_document
+        from tagwatch.publish.json_text import dump
 
         answer(dump(targets_document(targets)))
     else:

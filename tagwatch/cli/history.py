@@ -197,7 +197,8 @@ def _rendered(
     words: Mapping[Repository, LibraryWord | None],
 ) -> str:
     if form == "json":
-        from tagwatch.publish.machine import dump, histories_document
+        from tagwatch.publish.answer_document import histories_document
+        from tagwatch.publish.json_text import dump
 
         return dump(histories_document(found, lifecycle, origins, words))
     from tagwatch.publish.answer import history_text

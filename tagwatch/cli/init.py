@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     _write(folder, drafts)
     own = _operators_part()
     if options.format == "json":
-        from tagwatch.publish.machine import dump
+        from tagwatch.publish.json_text import dump
 
         answer(dump(_document(folder, drafts, own, left, files, seen)))
     else:
@@ -100,7 +100,7 @@ def _look(folder: Path) -> tuple[Sequence[str], FirstLook]:
 def _schemas() -> dict[str, str]:
     """Return the schemas by the name of the file that they are for."""
     from tagwatch.config.schema import file_schema
-    from tagwatch.publish.machine import dump
+    from tagwatch.publish.json_text import dump
 
     return {f"{name}.yaml": dump(file_schema(name)) for name in ("tagwatch", "policy")}
 

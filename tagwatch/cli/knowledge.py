@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(known: Sequence[Known], site: Site, form: str) -> None:
     if form == "json":
-        from tagwatch.publish.machine import dump
+        from tagwatch.publish.json_text import dump
 
         facts = [
             {

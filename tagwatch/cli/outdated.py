@@ -83,7 +83,8 @@ def _rendered(found: Prospects, options: argparse.Namespace) -> str:
     from tagwatch.publish.outdated import listed, prospects_text
 
     if options.format == "json":
-        from tagwatch.publish.machine import dump, prospects_document
+        from tagwatch.publish.answer_document import prospects_document
+        from tagwatch.publish.json_text import dump
 
         return dump(prospects_document(found, listed(found, everything=options.all)))
     if options.format == "markdown":

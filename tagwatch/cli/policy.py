@@ -54,7 +54,7 @@ def _text(reference: Reference, applied: Sequence[Applied], site: Site) -> str:
 
 
 def _json(reference: Reference, path: str, applied: Sequence[Applied], site: Site) -> str:
-    from tagwatch.publish.machine import dump
+    from tagwatch.publish.json_text import dump
 
     return dump(
         {

@@ -93,7 +93,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _print(told: PullRequest, options: argparse.Namespace) -> None:
     if options.format == "json":
-        from tagwatch.publish.machine import dump, pull_request_document
+        from tagwatch.publish.answer_document import pull_request_document
+        from tagwatch.publish.json_text import dump
 
         answer(dump(pull_request_document(told)))
         return

@@ -88,7 +88,8 @@ def _rendered(
     resolutions: Sequence[Resolution], remarks: Iterable[Remark], form: str, at: datetime
 ) -> str:
     if form == "json":
-        from tagwatch.publish.machine import dump, resolutions_document
+        from tagwatch.publish.answer_document import resolutions_document
+        from tagwatch.publish.json_text import dump
 
         return dump(resolutions_document(resolutions, remarks))
     from tagwatch.publish.answer import resolutions_text

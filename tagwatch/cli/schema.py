@@ -18,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print it."""
     from tagwatch.config.schema import file_schema
-    from tagwatch.publish.machine import dump
+    from tagwatch.publish.json_text import dump
 
     answer(dump(file_schema("tagwatch" if options.file == "config" else "policy")))
     return 0

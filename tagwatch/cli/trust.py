@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _answer_document(files: Iterable[Mapping[str, Any]]) -> None:
-    from tagwatch.publish.machine import dump
+    from tagwatch.publish.json_text import dump
 
     keys = ("path", "digest", "since", "says")
     shown = [{key: one.get(key) for key in keys} for one in files]

@@ -8,7 +8,7 @@ from typing import Any
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
-from tagwatch.publish.machine import dump
+from tagwatch.publish.json_text import dump
 from tagwatch.publish.wording import advised, fix_text, one_line, untold_problems
 from tagwatch.source.target import Problem
 

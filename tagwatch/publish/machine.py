@@ -1,65 +1,51 @@
-"""JSON for programs: the contract of `schema_version` 1 (`docs/json.md`).
+"""JSON for programs: results, by the contract of `schema_version` 1 (`docs/json.md`).
 
 Every document is written out field by field and is never a dump of our own types, so that those
-can change. Text is ASCII with escapes: nothing in it can move a terminal.
+can change. `answer_document` has what other commands answer, `json_text` writes.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from tagwatch.audit.model.base_match import BaseMatch, MatchedBase
 from tagwatch.audit.model.coverage import Reading, State
 from tagwatch.audit.model.evidence import Resolution, Status, is_readable
 from tagwatch.audit.model.finding import Finding, Fix, causes_of, is_routine
-from tagwatch.audit.model.history import Interval
 from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
-from tagwatch.image.digest import is_digest
-from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Failure, Quota, Remark
-from tagwatch.publish.interface import BaseAnswer, PublishContext
+from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.json_text import written
 from tagwatch.publish.wording import stamp
-from tagwatch.source.target import Location, Problem, Target
+from tagwatch.source.target import Location, Problem
 from tagwatch.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from datetime import datetime
     from typing import Any
-
-    from tagwatch.audit.verdict.outlook import End, Prospect, Prospects, Step
-    from tagwatch.audit.verdict.pull_request import ImageChange, PullRequest, Side
-    from tagwatch.audit.version.library_history import LibraryWord
-    from tagwatch.audit.version.lifecycle import Lifecycle
 
     Document = dict[str, Any]
 
 __all__ = [
     "SCHEMA_VERSION",
-    "base_document",
-    "dump",
-    "histories_document",
-    "history_document",
-    "items",
+    "canonical",
+    "failure_document",
+    "finding_document",
+    "location_document",
     "news_parts",
     "parts",
-    "prospects_document",
-    "pull_request_document",
+    "problem_document",
+    "remark_documents",
     "render",
-    "resolutions_document",
+    "resolution_document",
     "result_document",
     "suffix",
-    "targets_document",
 ]
 
 SCHEMA_VERSION = 1
 _READ = Reading(state=State.READ)
 _UNAVAILABLE = Reading(state=State.UNAVAILABLE)
 suffix = ".json"
-_FEW = 100
-"""So many items of a list are written before it is worth to load what writes them quickly."""
-_compact = json.JSONEncoder(allow_nan=False).encode
 
 
 def render(result: AuditResult, context: PublishContext) -> str:
@@ -69,7 +55,7 @@ def render(result: AuditResult, context: PublishContext) -> str:
 
 def parts(result: AuditResult, context: PublishContext) -> Iterator[str]:  # noqa: ARG001  # see InParts.parts
     """See `InParts.parts`: lists, of which some are long, are made item by item."""
-    return _written(_result(result))
+    return written(_result(result))
 
 
 def news_parts(result: AuditResult, context: PublishContext) -> Iterator[str]:
@@ -79,68 +65,13 @@ def news_parts(result: AuditResult, context: PublishContext) -> Iterator[str]:
     news = context.news
     if news is None or news.is_first:
         return parts(result, context)
-    return _written(
+    return written(
         {
             **_result(news_alone(result, news)),
-            "fixed": map(_finding, news.since.fixed),
+            "fixed": map(finding_document, news.since.fixed),
             "standing_as_of": stamp(news.before),
         }
     )
-
-
-def _written(document: Document) -> Iterator[str]:
-    """A document with lists that are made item by item."""
-    before = "{\n"
-    for name, value in document.items():
-        yield f"{before}  {_text(name)}: "
-        before = ",\n"
-        if isinstance(value, Iterator):
-            yield from items(value)
-        else:
-            yield _text(value, depth=2)
-    yield "\n}\n"
-
-
-def items(values: Iterator[Any], *, depth: int = 2) -> Iterator[str]:
-    """A list that many spaces deep in a document, item by item."""
-    before, text, margin = "[", _text, " " * depth
-    for number, value in enumerate(values):
-        if number == _FEW:
-            text = _quick_text
-        yield f"{before}\n{margin}  {text(value, depth=depth + 2)}"
-        before = ","
-    yield "[]" if before == "[" else f"\n{margin}]"
-
-
-def dump(document: Mapping[str, Any] | list[Any]) -> str:
-    """A document as text: fields in the contract's order, two spaces, a line end."""
-    return _text(document) + "\n"
-
-
-def _text(value: Any, *, depth: int = 0) -> str:
-    """JSON, as it stands that many spaces deep in a document; no string of it has a line end."""
-    return _placed(json.dumps(value, indent=2, allow_nan=False), value, depth)
-
-
-def _quick_text(value: Any, *, depth: int = 0) -> str:
-    """The same in a fifth of the time, by msgspec, which is slow to load."""
-    from msgspec.json import format as indented
-
-    text = _compact(value)
-    if "\\ud" in text:  # what msgspec may refuse
-        return _text(value, depth=depth)
-    return _placed(indented(text, indent=2), value, depth)
-
-
-def _placed(text: str, value: Any, depth: int) -> str:
-    """The text of a value, without what harms a reader."""
-    if "\\ud" in text:
-        # perhaps half a surrogate pair, from a file of odd bytes: strict parsers refuse it
-        raw = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-        text = json.dumps(json.loads(raw), indent=2)
-    if "##" in text:  # `##[…]` anywhere in a line is a command to some who run workflows
-        text = text.replace("##", "#\\u0023")
-    return text.replace("\n", "\n" + " " * depth) if depth else text
 
 
 def result_document(result: AuditResult) -> Document:
@@ -179,9 +110,9 @@ def _result(result: AuditResult) -> Document:
         ],
         **({"explained": map(_change, result.explained)} if result.explained else {}),
         **({"kept_back": _kept_back(result)} if result.kept_back else {}),
-        "problems": map(_problem, result.problems),
-        "failures": map(_failure, result.failures),
-        "remarks": _remarks(result.remarks),
+        "problems": map(problem_document, result.problems),
+        "failures": map(failure_document, result.failures),
+        "remarks": remark_documents(result.remarks),
         "requests": {
             host: dict(sorted(kinds.items())) for host, kinds in sorted(result.requests.items())
         },
@@ -190,201 +121,8 @@ def _result(result: AuditResult) -> Document:
     }
 
 
-def resolutions_document(
-    resolutions: Iterable[Resolution], remarks: Iterable[Remark] = ()
-) -> Document:
-    """What `resolve` answers, in the order asked; `remarks`: on what was read for it."""
-    return _document(
-        resolutions=[_resolution(resolution) for resolution in resolutions],
-        remarks=_remarks(remarks),
-    )
-
-
-def _remarks(remarks: Iterable[Remark]) -> list[Document]:
+def remark_documents(remarks: Iterable[Remark]) -> list[Document]:
     return [{"repository": one.repository.name, "message": one.message} for one in remarks]
-
-
-def targets_document(targets: Iterable[Target]) -> Document:
-    """What `extract` answers, in the order found."""
-    return _document(targets=[_target(target) for target in targets])
-
-
-def history_document(
-    repository: Repository,
-    intervals: Iterable[Interval],
-    lifecycle: Lifecycle | None = None,
-    *,
-    origin: str = "",
-    word: LibraryWord | None = None,
-) -> Document:
-    """What `history` answers of one repository, oldest first; `lifecycle`: of the one tag asked.
-
-    `origin`: see `Evidence.origin`; `word`: whose word it is where no ledger holds it.
-    """
-    ordered = sorted(intervals, key=lambda interval: (interval.first_seen, interval.tag))
-    return _document(
-        repository=repository.name,
-        intervals=[_interval(interval) for interval in ordered],
-        lifecycle=lifecycle.value if lifecycle else None,
-        **({"origin": origin} if origin else {}),
-        **({"bundle": {"as_of": stamp(word.as_of), "commit": word.commit}} if word else {}),
-    )
-
-
-def histories_document(
-    found: Iterable[tuple[Repository, Iterable[Interval]]],
-    lifecycle: Lifecycle | None,
-    origins: Mapping[Repository, str],
-    words: Mapping[Repository, LibraryWord | None],
-) -> Document:
-    """What `history` answers: of one repository its document, of several a list of them.
-
-    `origins` and `words`: see `history_document`.
-    """
-    documents = [
-        history_document(*one, lifecycle, origin=origins[one[0]], word=words[one[0]])
-        for one in found
-    ]
-    return documents[0] if len(documents) == 1 else _document(repositories=documents)
-
-
-def prospects_document(found: Prospects, images: Iterable[Prospect]) -> Document:
-    """What `outdated` answers; `images`: those of `found` that are listed, the rest is counted."""
-    from tagwatch.audit.verdict.outlook import Outlook  # few ask for it
-
-    return _document(
-        at=stamp(found.at),
-        level=found.level.value,
-        complete=found.complete,
-        counts={
-            "images": len(found.images),
-            "past_end_of_life": sum(one.is_over for one in found.images),
-            **{
-                one.value.replace("-", "_"): sum(image.outlook is one for image in found.images)
-                for one in Outlook
-            },
-        },
-        images=[_prospect(one) for one in images],
-    )
-
-
-def _prospect(one: Prospect) -> Document:
-    return {
-        "name": one.name,
-        "reference": _canonical(one.reference),
-        "places": [_location(place) for place in one.places],
-        "outlook": one.outlook.value,
-        "outdated": one.is_outdated,
-        "now": one.now,
-        "digest": one.digest,
-        "built_at": stamp(one.built_at),
-        "read_at": stamp(one.read_at),
-        "end_of_life": [_end(end) for end in one.ends],
-        "newer": {step.level.value: _step(step) for step in one.steps},
-        "why": one.why or None,
-    }
-
-
-def _step(step: Step) -> Document:
-    kept = step.kept_back
-    return {
-        "tag": step.reference.tag if step.reference is not None else None,
-        "between": [one.tag for one in step.between],
-        "end_of_life": [_end(end) for end in step.ends],
-        "kept_back": None
-        if kept is None
-        else {
-            "tag": kept.tag,
-            "reasons": dict(step.reasons),
-            "old_enough_from": step.old_enough_from or None,
-        },
-    }
-
-
-def _end(end: End) -> Document:
-    return {
-        "product": end.product,
-        "line": end.line,
-        "ends": end.on.isoformat() if end.on else None,
-        "over": end.is_over,
-        "sure": end.sure,
-    }
-
-
-def pull_request_document(told: PullRequest) -> Document:
-    """What `pr` answers."""
-    from tagwatch.publish.pull_request import pull_request_sentence
-
-    return _document(
-        at=stamp(told.at),
-        range=told.named,
-        base=told.base,
-        head=told.head,
-        summary=pull_request_sentence(told),
-        complete=told.complete,
-        changes=[_image_change(one, told.at) for one in told.changes],
-        failures=[_failure(one) for one in told.failures],
-        problems=[_problem(one) for one in told.problems],
-    )
-
-
-def _image_change(one: ImageChange, at: datetime) -> Document:
-    from tagwatch.publish.pull_request import links_of
-
-    age, change = one.age, one.change
-    return {
-        "kind": one.kind.value,
-        "step": one.step or None,
-        "before": _image_side(one.old),
-        "after": _image_side(one.new),
-        "places": [_location(place) for place in one.places],
-        "verdict": change.verdict.value if change is not None else None,
-        "reason": (change.reason if change is not None else one.why) or None,
-        "age": None
-        if age is None
-        else {
-            "since": stamp(age.since),
-            "clock": age.clock,
-            "known": age.is_known,
-            "young": age.is_young(at),
-            "old_enough_from": stamp(age.since + age.cooldown) if age.is_known else None,
-        },
-        "links": [{"title": link.title, "url": link.url} for link in links_of(one)],
-        "findings": [_finding(finding) for finding in one.findings],
-    }
-
-
-def _image_side(side: Side | None) -> Document | None:
-    if side is None:
-        return None
-    resolution = side.resolution
-    return {
-        "text": side.text,
-        "reference": _canonical(side.reference),
-        "tag": resolution.tag if resolution is not None else None,
-        "version": resolution.version if resolution is not None else None,
-        "digest": resolution.digest if resolution is not None else None,
-        "built_at": stamp(side.built_at),
-        "why": side.why or None,
-    }
-
-
-def base_document(answers: Iterable[BaseAnswer]) -> Document:
-    """What `base` answers, image by image, platform by platform."""
-    return _document(
-        images=[
-            {
-                "input": answer.input,
-                "reference": answer.reference,
-                "platforms": [_base(match) for match in answer.matches],
-            }
-            for answer in answers
-        ]
-    )
-
-
-def _document(**fields: Any) -> Document:
-    return {"schema_version": SCHEMA_VERSION, **fields}
 
 
 def _quota(quota: Quota) -> Document:
@@ -408,16 +146,16 @@ def _findings(findings: Sequence[Finding]) -> Iterator[Document]:
     }
     for finding in findings:
         cause = first.get(finding.fingerprint)
-        yield {**_finding(finding), **({"cause": cause} if cause is not None else {})}
+        yield {**finding_document(finding), **({"cause": cause} if cause is not None else {})}
 
 
-def _finding(finding: Finding) -> Document:
+def finding_document(finding: Finding) -> Document:
     return {
         "rule": finding.rule,
         "severity": finding.severity.value,
         "message": finding.message,
-        "location": _location(finding.location),
-        "reference": _canonical(finding.reference),
+        "location": location_document(finding.location),
+        "reference": canonical(finding.reference),
         "fix": _fix(finding.fix),
         "fingerprint": finding.fingerprint,
         **{name: finding.evidence[name] for name in _WHY_LESS if name in finding.evidence},
@@ -430,8 +168,8 @@ def _kept_back(result: AuditResult) -> Document:
         "count": len(result.kept_back),
         "places": [
             {
-                "location": _location(one.location),
-                "reference": _canonical(one.reference),
+                "location": location_document(one.location),
+                "reference": canonical(one.reference),
                 "candidates": [
                     {"reference": reference, "reasons": dict(sorted(reasons.items()))}
                     for reference, reasons in one.refused
@@ -448,11 +186,11 @@ def _ignored(ignored: Ignored) -> Document:
         "reason": ignored.reason,
         "owner": ignored.owner,
         "until": ignored.until,
-        "finding": _finding(ignored.finding),
+        "finding": finding_document(ignored.finding),
     }
 
 
-def _location(location: Location) -> Document:
+def location_document(location: Location) -> Document:
     return {
         "path": location.path,
         "line": location.line,
@@ -497,7 +235,7 @@ def _unread(text: str, reference: Reference) -> Document:
         reference=reference if reference.digest is not None else None,
         digest=reference.digest,
     )
-    return {**_resolution(resolution), "state": State.UNAVAILABLE.value, "reason": None}
+    return {**resolution_document(resolution), "state": State.UNAVAILABLE.value, "reason": None}
 
 
 def _known(key: str, result: AuditResult) -> Document:
@@ -508,17 +246,17 @@ def _known(key: str, result: AuditResult) -> Document:
     read_at = reading.since if is_remembered else evidence.at
     origin = evidence.origin if is_remembered else ""
     return {
-        **_resolution(replace(evidence.resolution, read_at=read_at, origin=origin)),
+        **resolution_document(replace(evidence.resolution, read_at=read_at, origin=origin)),
         "state": reading.state.value,
         "reason": reading.reason.value if reading.reason is not None else None,
     }
 
 
-def _resolution(resolution: Resolution) -> Document:
+def resolution_document(resolution: Resolution) -> Document:
     newer = resolution.newer
     document: Document = {
         "input": resolution.input,
-        "reference": _canonical(resolution.reference),
+        "reference": canonical(resolution.reference),
         "status": resolution.status.value,
         "tag": resolution.tag,
         "version": resolution.version,
@@ -563,16 +301,16 @@ def _change(moved: RepositoryChange) -> Document:
     }
 
 
-def _problem(problem: Problem) -> Document:
+def problem_document(problem: Problem) -> Document:
     return {
         "message": problem.message,
-        "location": _location(problem.location),
+        "location": location_document(problem.location),
         "hint": problem.hint,
         "skipped": problem.skipped,
     }
 
 
-def _failure(failure: Failure) -> Document:
+def failure_document(failure: Failure) -> Document:
     return {
         "repository": failure.repository.name,
         "tag": failure.tag,
@@ -583,72 +321,5 @@ def _failure(failure: Failure) -> Document:
     }
 
 
-def _target(target: Target) -> Document:
-    reference, location = target.reference, target.location
-    document: Document = {
-        "path": location.path,
-        "line": location.line,
-        "column": location.column,
-        "end_column": location.end_column,
-        "text": target.text,
-        "kind": target.kind,
-        "reference": _canonical(reference),
-        "repository": reference.repository.name if reference else None,
-        "tag": reference.tag if reference else None,
-        "digest": reference.digest if reference else None,
-        "stage": target.stage,
-        "platform": target.platform,
-        "missing": list(target.missing),
-    }
-    if target.onbuild:
-        document["onbuild"] = True
-    if target.invalid:
-        document["invalid"] = target.invalid
-    return document
-
-
-def _interval(interval: Interval) -> Document:
-    return {
-        "tag": interval.tag,
-        "digest": interval.digest if is_digest(interval.digest) else None,
-        "version": interval.version,
-        "first_seen": stamp(interval.first_seen),
-        "last_seen": stamp(interval.last_seen),
-        "ended": interval.ended,
-        "verdict": interval.verdict,
-        "kind": interval.kind.value,
-        "reason": interval.reason,
-    }
-
-
-def _base(match: BaseMatch) -> Document:
-    base, current = match.base, match.current
-    return {
-        "platform": match.platform,
-        "verdict": match.verdict.value,
-        "base": None
-        if base is None
-        else {
-            "reference": base.reference,
-            **_named(base),
-            "first_seen": stamp(base.first_seen),
-            "last_seen": stamp(base.last_seen),
-        },
-        "current": None if current is None else _named(current),
-        "layers": {
-            "matched": match.layers_matched,
-            "replaced": match.layers_replaced,
-            "added": match.layers_added,
-        },
-        "ancestry": list(match.ancestry),
-        "claims": list(match.claims),
-        "sentence": match.sentence,
-    }
-
-
-def _named(base: MatchedBase) -> Document:
-    return {"tag": base.tag, "version": base.version, "digest": base.digest}
-
-
-def _canonical(reference: Reference | None) -> str | None:
+def canonical(reference: Reference | None) -> str | None:
     return reference.canonical if reference is not None else None

@@ -19,7 +19,7 @@ from tagwatch.audit.model.finding import Finding, Fix, Severity, causes_of
 from tagwatch.audit.verdict.result import AuditResult, Ignored, is_outage
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.interface import PublishContext, RuleText
-from tagwatch.publish.machine import dump, items
+from tagwatch.publish.json_text import dump, items
 from tagwatch.publish.wording import (
     advised,
     failure_sentence,

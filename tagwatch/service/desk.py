@@ -10,7 +10,8 @@ from typing import Any
 from aiohttp import web
 
 from tagwatch.errors import LedgerError, NotFoundError, TagwatchError
-from tagwatch.publish.machine import SCHEMA_VERSION, dump
+from tagwatch.publish.json_text import dump
+from tagwatch.publish.machine import SCHEMA_VERSION
 from tagwatch.service.question import Asked, answer_to
 from tagwatch.walk.site import Site
 

@@ -15,12 +15,8 @@ from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import NotFoundError, UsageError
 from tagwatch.image.selector import SelectorKind, parse_query
 from tagwatch.ledger.read import Reader
-from tagwatch.publish.machine import (
-    base_document,
-    histories_document,
-    resolutions_document,
-    result_document,
-)
+from tagwatch.publish.answer_document import base_document, histories_document, resolutions_document
+from tagwatch.publish.machine import result_document
 from tagwatch.source.target import target_of
 from tagwatch.value import dataclass
 from tagwatch.walk.base_answer import base_answer

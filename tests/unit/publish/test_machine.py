@@ -8,7 +8,7 @@ from typing import Any
 
 from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.model.evidence import Resolution, Status
-from tagwatch.publish import machine
+from tagwatch.publish import answer_document, machine
 from tagwatch.publish.interface import BaseAnswer
 from tagwatch.source.target import replaced
 from tests.publish_hostile import hostile
@@ -114,7 +114,7 @@ def test_a_long_list_is_written_like_a_short_one() -> None:
 
 def test_resolutions() -> None:
     missing = Resolution(input="redis:9.9", status=Status.NOT_FOUND)
-    document = machine.resolutions_document([EVIDENCE[5].resolution, missing])
+    document = answer_document.resolutions_document([EVIDENCE[5].resolution, missing])
     first, second = document["resolutions"]
     assert set(document) == {"schema_version", "resolutions", "remarks"}
     assert first == {
@@ -131,7 +131,9 @@ def test_resolutions() -> None:
         "read_at": None,
     }
     many = replace(EVIDENCE[5].resolution, more_aliases=900)
-    assert machine.resolutions_document([many])["resolutions"][0] == first | {"more_aliases": 900}
+    assert answer_document.resolutions_document([many])["resolutions"][0] == first | {
+        "more_aliases": 900
+    }
     assert second["status"] == "not-found"
     assert second["reference"] is None
     assert second["supported"] is None
@@ -139,7 +141,7 @@ def test_resolutions() -> None:
 
 def test_targets_tell_what_stands_there() -> None:
     bare = replace(PYTHON, onbuild=True, platform="linux/arm64")
-    first, second = machine.targets_document([bare, WORKER])["targets"]
+    first, second = answer_document.targets_document([bare, WORKER])["targets"]
     assert first == {
         "path": "api/Dockerfile",
         "line": 1,
@@ -164,7 +166,7 @@ def test_targets_tell_what_stands_there() -> None:
 def test_history_is_oldest_first() -> None:
     assert PYTHON.reference is not None
     newest_first = reversed(EVIDENCE[0].history)
-    document = machine.history_document(PYTHON.reference.repository, newest_first)
+    document = answer_document.history_document(PYTHON.reference.repository, newest_first)
     assert document["repository"] == "docker.io/library/python"
     assert [interval["version"] for interval in document["intervals"]] == [
         "3.12.10",
@@ -194,7 +196,7 @@ def test_bases() -> None:
     answer = BaseAnswer(
         input=API.text, reference=API.reference.canonical, matches=(*EVIDENCE[6].bases, unknown)
     )
-    (image,) = machine.base_document([answer])["images"]
+    (image,) = answer_document.base_document([answer])["images"]
     known, blank = image["platforms"]
     assert set(known) == {
         "platform",
