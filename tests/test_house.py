@@ -73,9 +73,11 @@ FLOORS: dict[str, str] = {
         judge
     """,
     "config": """
-        cron document raw tier trust
-        form policy_form strict
-        policy_check schema settings
+        cron document raw settings tier trust
+        form plain_policy strict
+        plain_settings policy_form settings_form
+        policy_check schema
+        settings_check
         read
         load
     """,

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import tagwatch
 from tagwatch.audit.model.policy import Policy
-from tagwatch.config.policy_form import policy_of
+from tagwatch.config.plain_policy import policy_of
+from tagwatch.config.plain_settings import combined, settings_of
 from tagwatch.config.raw import expand_home, foreign, parse_duration, read_bytes
-from tagwatch.config.settings import Settings, combined, settings_of
+from tagwatch.config.settings import Settings
 from tagwatch.errors import ConfigError
 from tagwatch.image.digest import sha256
 from tagwatch.value import dataclass, field, replace

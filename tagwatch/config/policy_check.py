@@ -13,7 +13,7 @@ from tagwatch.audit.rule.approval import check_range
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import Option, Rule
 from tagwatch.config.document import ConfigDocument, Keys
-from tagwatch.config.form import PolicyForm
+from tagwatch.config.policy_form import PolicyForm
 from tagwatch.config.strict import convert, nearest_of, unknown_key
 from tagwatch.errors import ConfigError, TagwatchError
 from tagwatch.family import RULES

@@ -1,149 +1,113 @@
-"""The policy from its plain form, and the plain form laid over that of another file."""
+"""The form of policy.yaml: what a team has decided."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from typing import Annotated, Any, Literal
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.model.policy import (
-    AccessList,
-    ApprovedBase,
-    Defaults,
-    Denied,
-    IgnorePolicy,
-    Override,
-    Policy,
-    PolicyIgnore,
-    RuleSettings,
-)
-from tagwatch.config.raw import parse_duration
-from tagwatch.image.platform import EVERY_PLATFORM, Platform
-from tagwatch.source.target import Location
+from msgspec import Meta
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from tagwatch.config.form import Day, Duration, Form, Text
 
-__all__ = ["laid_over", "location_of", "policy_of"]
-
-_AT = "at"
+__all__ = ["OverrideForm", "PolicyForm"]
 
 
-def policy_of(plain: Mapping[str, Any], *, name: str, digest: str) -> Policy:
-    """The policy of a validated plain form; `at` in its parts is where they stand."""
-    fail_on = plain.get("fail_on", "error")
-    return Policy(
-        name=name,
-        digest=digest,
-        fail_on=None if fail_on == "never" else Severity(fail_on),
-        on_unavailable=plain.get("on_unavailable", "warn"),
-        defaults=_defaults(plain.get("defaults", {})),
-        registries=_access(plain.get("registries", {})),
-        repositories=_access(plain.get("repositories", {})),
-        bases=tuple(_base(entry) for entry in plain.get("bases", ())),
-        accept_claims=plain.get("accept_claims", False),
-        immutable=tuple(plain.get("tags", {}).get("immutable", ())),
-        rules=_rules(plain.get("rules", {})),
-        overrides=tuple(
-            Override(
-                rules=_rules(entry["rules"]),
-                paths=tuple(entry.get("paths", ())),
-                images=tuple(entry.get("images", ())),
-                place=location_of(entry),
-            )
-            for entry in plain.get("overrides", ())
-        ),
-        ignores=tuple(_ignore(entry) for entry in plain.get("ignores", ())),
-        ignore_policy=IgnorePolicy(**plain.get("ignore_policy", {})),
-        plugins=plain.get("plugins", {}),
+class DenyForm(Form, frozen=True):
+    """A pattern that is refused, and why."""
+
+    match: Text
+    reason: str = ""
+
+
+class AccessForm(Form, frozen=True):
+    """Globs: `*` does not cross `/`, `**` does. No `allow`: everything not denied."""
+
+    allow: list[Text] = []
+    deny: list[Text | DenyForm] = []
+
+
+class BaseForm(Form, frozen=True):
+    """An approved base image; `ref: scratch` approves images that stand on nothing."""
+
+    ref: Text
+    tags: Annotated[list[Text], Meta(description="globs of tags; none: every tag")] = []
+    allow_versions: Annotated[str, Meta(description='such as ">=3.12.4 <4"')] = ""
+    max_behind: Annotated[int, Meta(ge=0, description="builds behind at most")] | None = None
+    immutable: Annotated[bool, Meta(description="its tags must never be pushed again")] = False
+
+
+class DefaultsForm(Form, frozen=True):
+    """What holds where nothing else is said."""
+
+    registry: Annotated[Text, Meta(description="what a name without a registry means")] = (
+        "docker.io"
     )
+    platforms: Annotated[list[Text], Meta(description="every image must offer these")] = []
+    audited: Annotated[
+        Literal["all"] | list[Text],
+        Meta(description="what is judged and compared; none: `platforms`, and all that moves"),
+    ] = []
+    host_os: Literal["linux", "windows", "any"] = "linux"
+    cooldown: Annotated[
+        Duration, Meta(description="how old a digest must be before it is used")
+    ] = "3d"
+    stale_grace: Annotated[
+        Duration, Meta(description="how long an image may stand on an older base")
+    ] = "7d"
 
 
-def laid_over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """`own` over `base`: lists are joined, base first; mappings merged; single values replaced."""
-    merged = dict(base)
-    for key, value in own.items():
-        before = merged.get(key)
-        if isinstance(before, dict) and isinstance(value, dict):
-            merged[key] = laid_over(before, value)
-        elif isinstance(before, list) and isinstance(value, list) and key != _AT:
-            merged[key] = before + value
-        else:
-            merged[key] = value
-    return merged
+class TagsForm(Form, frozen=True):
+    """What tags promise."""
+
+    immutable: Annotated[
+        list[Text], Meta(description="regular expressions of tags that must not move")
+    ] = []
 
 
-def location_of(entry: Mapping[str, Any]) -> Location | None:
-    """The place that a part of a plain form carries."""
-    at = entry.get(_AT)
-    if at is None:
-        return None
-    path, line, column, end_line, end_column = at
-    return Location(path=path, line=line, column=column, end_line=end_line, end_column=end_column)
+class OverrideForm(Form, frozen=True):
+    """Rule settings for some files or images; every kind of key given must match."""
+
+    rules: dict[str, dict[str, Any]]
+    paths: list[Text] = []
+    images: list[Text] = []
 
 
-def _defaults(plain: Mapping[str, Any]) -> Defaults:
-    values: dict[str, Any] = {key: plain[key] for key in ("registry", "host_os") if key in plain}
-    values |= {
-        key: parse_duration(plain[key]) for key in ("cooldown", "stale_grace") if key in plain
-    }
-    return Defaults(
-        platforms=tuple(map(Platform.parse, plain.get("platforms", ()))),
-        audited_alone=_audited(plain.get("audited", ())),
-        asks_cooldown="cooldown" in plain,
-        **values,
+class IgnoreForm(Form, frozen=True):
+    """An exception: which finding, why, until when, whose."""
+
+    rule: Text
+    reason: Text
+    image: str = ""
+    path: str = ""
+    expires: Day | None = None
+    permanent: bool = False
+    owner: str = ""
+    ticket: Annotated[str, Meta(description="for people; tagwatch does not read it")] = ""
+
+
+class IgnorePolicyForm(Form, frozen=True):
+    """What an ignore must be like to count."""
+
+    max_days: Annotated[int, Meta(ge=1)] | None = None
+    allow_inline: bool = True
+    allow_permanent: bool = False
+
+
+class PolicyForm(Form, frozen=True):
+    """policy.yaml: what a team has decided."""
+
+    version: Literal[1] = 1
+    extends: Annotated[list[Text], Meta(description="policy files that this one is laid over")] = []
+    fail_on: Literal["error", "warning", "note", "never"] = "error"
+    on_unavailable: Literal["fail", "warn", "pass"] = "warn"
+    defaults: DefaultsForm = DefaultsForm()
+    registries: AccessForm = AccessForm()
+    repositories: AccessForm = AccessForm()
+    bases: list[BaseForm] = []
+    accept_claims: Annotated[bool, Meta(description="a label or annotation may name the base")] = (
+        False
     )
-
-
-def _audited(plain: str | Sequence[str]) -> tuple[Platform, ...]:
-    """The platforms of `audited: all` or of a list."""
-    return (EVERY_PLATFORM,) if plain == "all" else tuple(map(Platform.parse, plain))
-
-
-def _access(plain: Mapping[str, Any]) -> AccessList:
-    return AccessList(
-        allow=tuple(plain.get("allow", ())),
-        deny=tuple(
-            Denied(match=entry["match"], reason=entry.get("reason", ""), place=location_of(entry))
-            for entry in plain.get("deny", ())
-        ),
-        place=location_of(plain),
-    )
-
-
-def _base(entry: Mapping[str, Any]) -> ApprovedBase:
-    return ApprovedBase(
-        reference=entry["ref"],
-        tags=tuple(entry.get("tags", ())),
-        allow_versions=entry.get("allow_versions", ""),
-        max_behind=entry.get("max_behind"),
-        immutable=entry.get("immutable", False),
-        place=location_of(entry),
-    )
-
-
-def _rules(plain: Mapping[str, Mapping[str, Any]]) -> dict[str, RuleSettings]:
-    return {name: _rule(settings) for name, settings in plain.items()}
-
-
-def _rule(plain: Mapping[str, Any]) -> RuleSettings:
-    place = location_of(plain)
-    return RuleSettings(
-        severity=Severity(plain["severity"]) if "severity" in plain else None,
-        options={
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in plain.items()
-            if key not in ("severity", _AT)
-        },
-        places=(place,) if place is not None else (),
-    )
-
-
-def _ignore(entry: Mapping[str, Any]) -> PolicyIgnore:
-    unread = ("expires", "ticket", _AT)  # a ticket stands there for people
-    values = {key: value for key, value in entry.items() if key not in unread}
-    expires = entry.get("expires")
-    return PolicyIgnore(
-        expires=date.fromisoformat(expires) if expires else None, place=location_of(entry), **values
-    )
+    tags: TagsForm = TagsForm()
+    rules: dict[str, dict[str, Any]] = {}
+    overrides: list[OverrideForm] = []
+    ignores: list[IgnoreForm] = []
+    ignore_policy: IgnorePolicyForm = IgnorePolicyForm()

@@ -11,13 +11,17 @@ from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import Option, Rule
 from tagwatch.config.document import Keys
-from tagwatch.config.form import FILES
+from tagwatch.config.form import Form
+from tagwatch.config.policy_form import PolicyForm
+from tagwatch.config.settings_form import SettingsForm
 from tagwatch.config.tier import tier_of, words_of
 from tagwatch.errors import UsageError
 from tagwatch.family import RULES
 
-__all__ = ["file_schema"]
+__all__ = ["FILES", "file_schema"]
 
+FILES: dict[str, type[Form]] = {"tagwatch": SettingsForm, "policy": PolicyForm}
+"""The files that `tagwatch schema` prints a schema of."""
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TYPES = {bool: "boolean", int: "integer", str: "string"}
 

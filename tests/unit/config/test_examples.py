@@ -12,9 +12,10 @@ import jsonschema  # type: ignore[import-untyped]  # has no stubs
 import pytest
 import yaml
 
-from tagwatch.config.form import FILES, PolicyForm, SettingsForm
 from tagwatch.config.load import load_configuration
-from tagwatch.config.schema import file_schema
+from tagwatch.config.policy_form import PolicyForm
+from tagwatch.config.schema import FILES, file_schema
+from tagwatch.config.settings_form import SettingsForm
 from tagwatch.errors import UsageError
 from tagwatch.family import RULES
 from tests.paths import ROOT

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
-from tagwatch.config.form import SettingsForm
 from tagwatch.config.load import find_configuration, load_configuration, operators_places
 from tagwatch.config.schema import file_schema
+from tagwatch.config.settings_form import SettingsForm
 from tagwatch.config.tier import TREE_KEYS, tier_of, trees_part, untreelike
 from tagwatch.errors import ConfigError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tagwatch.config.form import RouteForm
 from tagwatch.config.load import load_configuration
+from tagwatch.config.settings_form import RouteForm
 from tests.paths import ROOT
 
 TEXT = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tagwatch.config.form import DaskForm
 from tagwatch.config.load import load_configuration
+from tagwatch.config.settings_form import DaskForm
 from tests.paths import ROOT
 
 TEXT = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
