@@ -21,7 +21,7 @@ from tagwatch.image.token import (
 from tagwatch.image.vocabulary import is_windows_build
 from tagwatch.value import dataclass
 
-__all__ = ["NAMINGS", "Inner", "Naming", "are_twins", "inner_parts", "is_one_off", "naming_of"]
+__all__ = ["NAMINGS", "Inner", "Naming", "inner_parts", "is_one_off", "naming_of"]
 __all__ += ["is_step_back", "line_of", "lines_within", "place_of", "plain_words", "says_less"]
 __all__ += ["version_key", "windows_build"]
 
@@ -166,17 +166,6 @@ def windows_build(tag: Tag) -> int | None:
 def is_one_off(tag: Tag) -> bool:
     """Return True for a build made for one case (`.hotfix.1a2b3c4d5`), which is for nobody else."""
     return not _ONE_OFF.isdisjoint((*tag.variant, *tag.rolling))
-
-
-def are_twins(one: Tag, other: Tag) -> bool:
-    """Return True for names of one build: `version-10.11.8-r0`, `amd64-10.11.8-r0`, `10.11.8`."""
-    return (
-        one.kind is other.kind is Kind.VERSION
-        and one.product != other.product
-        and _TWINS.issuperset({*one.product} ^ {*other.product})
-        and (one.release, one.pre, one.shape) == (other.release, other.pre, other.shape)
-        and (not one.revision or not other.revision or one.revision == other.revision)
-    )
 
 
 def _words(tag: Tag) -> tuple[str, ...]:
