@@ -99,7 +99,7 @@ FLOORS: dict[str, str] = {
     """,
     "publish": """
         diff_document diff_text excerpt image_link json_text source_link used wording
-        interface markdown_text
+        interface markdown_text result_sentence
         pull_request quiet
         answer compact github junit machine movement outdated projects
         answer_document console gitlab html inventory markdown notify salvage sarif sheet

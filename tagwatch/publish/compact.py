@@ -9,15 +9,14 @@ from collections.abc import Iterator
 
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
-from tagwatch.publish.wording import (
+from tagwatch.publish.result_sentence import (
     failure_sentence,
-    fix_text,
-    one_line,
     remark_sentences,
     untold_failures,
     untold_problems,
     verdict_sentence,
 )
+from tagwatch.publish.wording import fix_text, one_line
 
 __all__ = ["parts", "render", "suffix"]
 

@@ -11,25 +11,27 @@ from tagwatch.audit.model.evidence import Evidence, is_readable
 from tagwatch.audit.model.finding import Finding, Severity, causes_of, is_routine
 from tagwatch.audit.verdict.result import UNCHECKED, AuditResult
 from tagwatch.publish.interface import PublishContext
-from tagwatch.publish.wording import (
+from tagwatch.publish.result_sentence import (
     age_of_facts,
+    coverage_sentence,
+    failure_sentence,
+    remark_sentences,
+    since_sentence,
+    untold_failures,
+    untold_problems,
+    verdict_sentence,
+)
+from tagwatch.publish.wording import (
     change_step,
     count,
-    coverage_sentence,
     evidence_finder,
-    failure_sentence,
     fix_text,
     image_name,
     now_of,
     one_line,
     places_text,
-    remark_sentences,
     said_by,
-    since_sentence,
     stamp,
-    untold_failures,
-    untold_problems,
-    verdict_sentence,
 )
 from tagwatch.source.target import Location
 

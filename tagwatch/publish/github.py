@@ -12,16 +12,14 @@ from collections.abc import Iterator
 from tagwatch.audit.model.finding import Finding, causes_of
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
-from tagwatch.publish.wording import (
-    advised,
+from tagwatch.publish.result_sentence import (
     failure_sentence,
-    fix_text,
-    one_line,
     remark_sentences,
     untold_failures,
     untold_problems,
     verdict_sentence,
 )
+from tagwatch.publish.wording import advised, fix_text, one_line
 from tagwatch.source.target import Location
 
 __all__ = ["render", "suffix"]

@@ -9,7 +9,8 @@ from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.json_text import dump
-from tagwatch.publish.wording import advised, fix_text, one_line, untold_problems
+from tagwatch.publish.result_sentence import untold_problems
+from tagwatch.publish.wording import advised, fix_text, one_line
 from tagwatch.source.target import Problem
 
 __all__ = ["render", "suffix"]

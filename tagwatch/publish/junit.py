@@ -14,14 +14,8 @@ from tagwatch.audit.model.evidence import Status, evidence_key
 from tagwatch.audit.model.finding import Finding, causes_of
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
-from tagwatch.publish.wording import (
-    failure_sentence,
-    fix_text,
-    one_line,
-    places_text,
-    stamp,
-    untold_problems,
-)
+from tagwatch.publish.result_sentence import failure_sentence, untold_problems
+from tagwatch.publish.wording import fix_text, one_line, places_text, stamp
 from tagwatch.source.target import Target
 
 __all__ = ["render", "suffix"]

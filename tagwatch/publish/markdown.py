@@ -12,17 +12,15 @@ from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.markdown_text import code as _code
 from tagwatch.publish.markdown_text import escaped as _escaped
 from tagwatch.publish.movement import movements, tags_moved, unnamed_sentence
-from tagwatch.publish.wording import (
-    change_step,
-    count,
+from tagwatch.publish.result_sentence import (
     coverage_sentence,
     failure_sentence,
-    fix_text,
     remark_sentences,
     since_sentence,
     untold_failures,
     verdict_sentence,
 )
+from tagwatch.publish.wording import change_step, count, fix_text
 
 if TYPE_CHECKING:
     from tagwatch.audit.verdict.outlook import Prospects

@@ -12,12 +12,12 @@ from tagwatch.audit.verdict.line_change import Kind
 from tagwatch.audit.verdict.pull_request import Age, ImageChange, PullRequest, Side
 from tagwatch.publish.image_link import Link, code_page, commits_page, tag_page
 from tagwatch.publish.markdown_text import code, escaped
+from tagwatch.publish.result_sentence import failure_sentence
 from tagwatch.publish.wording import (
     age_text,
     change_step,
     count,
     date_text,
-    failure_sentence,
     fix_text,
     one_line,
     time_text,

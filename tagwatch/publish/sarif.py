@@ -20,14 +20,8 @@ from tagwatch.audit.verdict.result import AuditResult, Ignored, is_outage
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.interface import PublishContext, RuleText
 from tagwatch.publish.json_text import dump, items
-from tagwatch.publish.wording import (
-    advised,
-    failure_sentence,
-    one_line,
-    remark_sentences,
-    stamp,
-    untold_failures,
-)
+from tagwatch.publish.result_sentence import failure_sentence, remark_sentences, untold_failures
+from tagwatch.publish.wording import advised, one_line, stamp
 from tagwatch.source.target import Location
 
 __all__ = ["parts", "render", "suffix"]

@@ -14,14 +14,9 @@ from tagwatch.audit.model.coverage import State
 from tagwatch.audit.model.evidence import Evidence, is_readable
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.result_sentence import failure_sentence, remark_sentences
 from tagwatch.publish.used import used_images
-from tagwatch.publish.wording import (
-    failure_sentence,
-    fix_text,
-    key_finder,
-    one_line,
-    remark_sentences,
-)
+from tagwatch.publish.wording import fix_text, key_finder, one_line
 from tagwatch.source.target import Location
 
 __all__ = ["COLUMNS", "parts", "render", "suffix"]

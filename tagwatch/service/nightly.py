@@ -18,7 +18,7 @@ from tagwatch.ledger.read import Reader
 from tagwatch.ledger.write import Ledger
 from tagwatch.publish.files import Written
 from tagwatch.publish.notify.healthcheck import Ping, ping
-from tagwatch.publish.wording import verdict_sentence
+from tagwatch.publish.result_sentence import verdict_sentence
 from tagwatch.value import dataclass
 from tagwatch.walk.deliver import undelivered, write_run
 from tagwatch.walk.sending import Sent, SystemClock, deliver, receivers_of

@@ -14,7 +14,7 @@ from tagwatch.api import scan_async
 from tagwatch.audit.model.coverage import Reason
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.ledger.write import Ledger
-from tagwatch.publish.wording import coverage_sentence
+from tagwatch.publish.result_sentence import coverage_sentence
 from tagwatch.service.metrics import Metrics
 from tests.registry.doubles.warehouse import Double
 from tests.registry.harness import AT

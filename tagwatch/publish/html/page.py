@@ -27,13 +27,8 @@ from tagwatch.publish.outdated import (
     prospects_sentence,
 )
 from tagwatch.publish.quiet import Span
-from tagwatch.publish.wording import (
-    coverage_sentence,
-    one_line,
-    since_sentence,
-    stamp,
-    verdict_sentence,
-)
+from tagwatch.publish.result_sentence import coverage_sentence, since_sentence, verdict_sentence
+from tagwatch.publish.wording import one_line, stamp
 
 __all__ = ["render", "render_index", "render_outdated", "site_pages", "suffix"]
 

@@ -11,14 +11,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tagwatch.publish.outdated import between_text, held_text, places_text, why_text
+from tagwatch.publish.result_sentence import age_of_facts, failure_sentence, remark_sentences
 from tagwatch.publish.wording import (
-    age_of_facts,
     base_sentence,
     bases_by_answer,
     count,
     date_text,
-    failure_sentence,
-    remark_sentences,
     size_text,
     stamp,
     time_text,

@@ -14,17 +14,8 @@ from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Repository
 from tagwatch.publish.movement import Movement, movements
 from tagwatch.publish.notify.interface import AlertContext
-from tagwatch.publish.wording import (
-    change_severity,
-    change_step,
-    count,
-    coverage_sentence,
-    fix_text,
-    one_line,
-    since_sentence,
-    stamp,
-    verdict_sentence,
-)
+from tagwatch.publish.result_sentence import coverage_sentence, since_sentence, verdict_sentence
+from tagwatch.publish.wording import change_severity, change_step, count, fix_text, one_line, stamp
 from tagwatch.value import dataclass
 
 __all__ = ["Alert", "Group", "Line", "alert_key", "alert_of", "newer_versions", "reminders"]

@@ -10,7 +10,7 @@ from tagwatch.audit.verdict.news import differences
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Failure
-from tagwatch.publish.wording import coverage_sentence
+from tagwatch.publish.result_sentence import coverage_sentence
 from tagwatch.source.target import Location
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)

@@ -15,7 +15,7 @@ import pytest
 from tagwatch.audit.model.finding import Finding, Severity, causes_of
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish import github, gitlab, junit, markdown, sarif
-from tagwatch.publish.wording import remark_sentences
+from tagwatch.publish.result_sentence import remark_sentences
 from tests.publish_hostile import hostile
 from tests.publish_sample import sample, sample_context
 

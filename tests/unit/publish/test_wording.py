@@ -16,13 +16,8 @@ from tagwatch.audit.verdict.news import differences
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure
-from tagwatch.publish.wording import (
-    coverage_sentence,
-    evidence_finder,
-    now_text,
-    since_sentence,
-    verdict_sentence,
-)
+from tagwatch.publish.result_sentence import coverage_sentence, since_sentence, verdict_sentence
+from tagwatch.publish.wording import evidence_finder, now_text
 from tests.publish_images import REDIS62, digest
 from tests.publish_sample import AT, sample, sample_previous
 
