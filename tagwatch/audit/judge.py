@@ -46,8 +46,9 @@ if TYPE_CHECKING:
     from tagwatch.audit.rule.inside import Living
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
-    from tagwatch.audit.verdict.hand import Remedies, Standing
+    from tagwatch.audit.verdict.hand import Standing
     from tagwatch.audit.verdict.keeper import Keeper, Stood, Told, Transcript
+    from tagwatch.audit.verdict.mending import Remedies
 
 __all__ = ["Case", "active_rules", "judge", "worst_first"]
 
@@ -320,7 +321,8 @@ class _Session:
     def _mending(self) -> Remedies:
         """What is offered and written; many checks find nothing to mend, and load nothing of it."""
         if self.remedies is None:
-            from tagwatch.audit.verdict.hand import Hand, Remedies
+            from tagwatch.audit.verdict.hand import Hand
+            from tagwatch.audit.verdict.mending import Remedies
 
             case = self._case
             hand = Hand(self._bench, self.exemptions, case.evidence, case.beside)

@@ -18,7 +18,6 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import FileSubject, Option, Rule, RuleScope, Statement, row
-from tagwatch.audit.rule.published import published
 from tagwatch.source.target import Instruction
 
 __all__ = ["RULE", "check"]
@@ -33,6 +32,10 @@ def check(subject: FileSubject) -> Iterator[Statement]:
     for one in subject.instructions:
         if one.name == "EXPOSE" and not one.missing:
             yield from _exposed(one, privileged=subject.options["privileged"])
+    if not subject.ports and not any(target.ports for target in subject.targets):
+        return
+    from tagwatch.audit.rule.published import published  # what a Dockerfile exposes is not
+
     for found in published(subject):
         if found.port.protocol == "tcp" and any(port.container == _SSH for port in found.ports):
             yield Statement(

@@ -13,7 +13,8 @@ from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.rule.interface import Candidate, Offer
 from tagwatch.audit.rule.offering import builds, lower, offer_builds, offer_tags
 from tagwatch.audit.rule.phrase import WATCH
-from tagwatch.audit.verdict.hand import AT_ONCE, Hand, comment_of, says_more
+from tagwatch.audit.verdict.hand import AT_ONCE, Hand
+from tagwatch.audit.verdict.mending import comment_of, says_more
 from tagwatch.errors import UsageError
 from tagwatch.image.reference import Reference
 from tagwatch.image.tag import parse_tag

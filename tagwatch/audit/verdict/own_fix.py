@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from tagwatch.audit.rule.interface import Candidate, Offer, Statement
-from tagwatch.audit.verdict.hand import UNKNOWN, Remedies, Standing
+from tagwatch.audit.verdict.hand import UNKNOWN, Standing
+from tagwatch.audit.verdict.mending import Remedies
 from tagwatch.errors import TagwatchError
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Extraction, Field, Target
