@@ -155,9 +155,6 @@ class Serve:
     hosts: tuple[str, ...] = ()
 
 
-_WAIT = timedelta(seconds=30)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
     """The files of a cluster's TLS: whom we believe, and who we are."""
@@ -178,19 +175,7 @@ class Engine:
     address: str = ""
     security: Security | None = None
     insecure: bool = False
-    wait: timedelta = _WAIT
-
-    def options(self) -> dict[str, Any]:
-        """Return the keyword arguments that its function is given: what somebody configured."""
-        files = self.security
-        options: dict[str, Any] = {"address": self.address} if self.address else {}
-        if files is not None:
-            options["security"] = {"ca": files.ca, "cert": files.cert, "key": files.key}
-        if self.insecure:
-            options["insecure"] = True
-        if self.wait != _WAIT:
-            options["wait_seconds"] = self.wait.total_seconds()
-        return options
+    wait: timedelta = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

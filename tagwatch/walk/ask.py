@@ -14,11 +14,10 @@ snapshot of the last one is stored.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import (
     AsyncIterator,
     Callable,
-    Collection,
     Container,
     Iterable,
     Iterator,
@@ -29,19 +28,19 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from time import monotonic
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from tagwatch.config.settings import Engine as EngineSettings
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.engine.interface import Engine, Sink, Slot
 from tagwatch.crawl.engine.local import run
 from tagwatch.crawl.image_reader import Before
 from tagwatch.crawl.plan import PlanSettings, Want, in_turn, plan, wants_of
-from tagwatch.crawl.refusal import broken, refused
+from tagwatch.crawl.refusal import broken
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import LedgerError, OutOfTimeError
 from tagwatch.image.digest import Digest
-from tagwatch.image.reference import DOCKER_HUB, Repository
+from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import (
     Document,
     Failure,
@@ -58,29 +57,22 @@ from tagwatch.registry.client import open_registries
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field
-from tagwatch.walk.loop import together
+from tagwatch.walk.loop import MORE_TIME, Patience, together, within
 from tagwatch.walk.site import Site
 from tagwatch.walk.watch_list import (
-    Prefix,
-    below,
-    nothing_below,
     prefix_of,
     want_of_watch,
     wants_of_bases,
 )
 from tagwatch.walk.work import Batch, RegistrySlot, broken_snapshot
 
-__all__ = ["Answers", "Asker", "Expecting", "Patience", "RepositoryAnswer", "open_asker"]
-__all__ += ["open_slot", "wants_of_run"]
+__all__ = ["Answers", "Asker", "Expecting", "RepositoryAnswer", "open_asker"]
+__all__ += ["engine_options", "open_slot", "wants_of_run"]
 
 Tell = Callable[[Sequence[Repository], Container[Repository]], None]
 """Is told which repositories were read and stored, and in which of them tags moved."""
 
-_LAST_SECONDS = 2.0
-"""How long what is under way may still take after `Patience.stop` is set."""
-_LEAST_AFTER = 5.0
 _TOLD = 3
-_MORE_TIME = "give it more time (a check: --max-time); what was read is remembered for the next run"
 
 
 @runtime_checkable
@@ -89,42 +81,6 @@ class Expecting(Protocol):
 
     def expect(self, repositories: int) -> None:
         """Take note that so many more repositories are asked: bases and second rounds add some."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """The limits of a run's asking: a time after which it ends at once, or an event to stop it."""
-
-    max_seconds: float | None = None
-    """Seconds after `begun_at` at which everything under way is cancelled; None: no limit."""
-    stop: asyncio.Event | None = None
-    """Once it is set, nothing new is begun, and what is under way has `_LAST_SECONDS` to finish."""
-    begun_at: float = field(default_factory=monotonic)
-    """A reading of the monotonic clock."""
-
-    @property
-    def seconds_left(self) -> float | None:
-        """The seconds that asking may still take; None: no limit."""
-        if self.max_seconds is None:
-            return None
-        return max(self.max_seconds - (monotonic() - self.begun_at), 0.0)
-
-    def check(self) -> None:
-        """Raise `OutOfTimeError` where asking may take no longer."""
-        if self.seconds_left == 0:
-            raise OutOfTimeError("the time for asking is over", hint=_MORE_TIME)
-
-    def check_after(self) -> None:
-        """Raise `OutOfTimeError` where what was read may be judged no longer.
-
-        What is known by the end of asking is worth some seconds more; a stranger's list of tags
-        may want minutes.
-        """
-        if self.max_seconds is None:
-            return
-        after = max(_LEAST_AFTER, self.max_seconds / 2)
-        if monotonic() - self.begun_at > self.max_seconds + after:
-            raise OutOfTimeError("the run's time is over", hint=_MORE_TIME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +190,20 @@ def open_slot(home: RegistrySlot, site: Site) -> AbstractAsyncContextManager[Slo
     """Return what asks the registries, as the site's engine has it."""
     engine = site.settings.engine
     open_engine: Engine = load_member("engines", engine.name)
-    return open_engine(home, **engine.options())
+    return open_engine(home, **engine_options(engine))
+
+
+def engine_options(engine: EngineSettings) -> dict[str, Any]:
+    """Return the keyword arguments that an engine's function is given: what somebody configured."""
+    files = engine.security
+    options: dict[str, Any] = {"address": engine.address} if engine.address else {}
+    if files is not None:
+        options["security"] = {"ca": files.ca, "cert": files.cert, "key": files.key}
+    if engine.insecure:
+        options["insecure"] = True
+    if engine.wait != EngineSettings().wait:
+        options["wait_seconds"] = engine.wait.total_seconds()
+    return options
 
 
 @dataclass(slots=True, kw_only=True)
@@ -289,7 +258,7 @@ class Asker:
         batch = Batch(store)
         try:
             with limited(self.patience.check):
-                async with _within(self.patience):
+                async with within(self.patience):
                     await self._crawl(wants, needs, batch.add)
         except TimeoutError:
             answers.stopped = True
@@ -375,49 +344,17 @@ class Asker:
         Cost: one listing a prefix, a request a page. A prefix that is not listed when patience runs
         out is left out; the `ask` that follows then sets `stopped`.
         """
-        expanded: list[Watch] = []
-        failures: list[Failure] = []
-        left = deque(watches)
+        watches = tuple(watches)
+        if not any(prefix_of(watch.image) for watch in watches):
+            return list(watches), []
+        from tagwatch.walk.prefix import Expansion
+
+        expansion = Expansion(watches, self.slot, self.ledger)
         with suppress(TimeoutError):
-            async with _within(self.patience):
-                await self._expand(left, expanded, failures)
-        prefixes = (prefix_of(watch.image) for watch in left)
-        failures += [_not_reached(prefix.repository) for prefix in prefixes if prefix is not None]
-        return [*expanded, *(watch for watch in left if prefix_of(watch.image) is None)], failures
-
-    async def _expand(
-        self, left: deque[Watch], expanded: list[Watch], failures: list[Failure]
-    ) -> None:
-        """Take one watch after the other from those that are left, when it is done with."""
-        while left:
-            await self._expand_one(left[0], expanded, failures)
-            left.popleft()
-
-    async def _expand_one(
-        self, watch: Watch, expanded: list[Watch], failures: list[Failure]
-    ) -> None:
-        prefix = prefix_of(watch.image)
-        if prefix is None:
-            expanded.append(watch)
-            return
-        listed = await self.slot.below(prefix.repository, prefix.path)
-        if listed.failure is not None:
-            failures.append(listed.failure)
-            return
-        found: Collection[Repository] = listed.found
-        if listed.gap:
-            failures.append(_cut_off(prefix.repository, listed.gap))
-            found = {*found, *self._remembered_below(prefix)}
-        kept = list(below(watch, prefix, found))
-        expanded += kept
-        if not kept:
-            failures.append(refused(prefix.repository, nothing_below(watch, len(found)), None))
-
-    def _remembered_below(self, prefix: Prefix) -> Iterator[Repository]:
-        """What earlier runs read below a prefix: a list that is cut off now leaves it out."""
-        for repository in self.ledger.repositories():
-            if repository.host == prefix.host and repository.path.startswith(prefix.path):
-                yield repository
+            async with within(self.patience):
+                await expansion.make()
+        failures = [*expansion.failures, *map(_not_reached, expansion.unlisted)]
+        return expansion.watches, failures
 
     def _plan_settings(self, needs: Need) -> PlanSettings:
         sweeps = {host: settings.full_sweep for host, settings in self.settings.items()}
@@ -427,27 +364,6 @@ class Asker:
             needs=needs,
             full_sweep_of=sweeps,
         )
-
-
-@asynccontextmanager
-async def _within(patience: Patience) -> AsyncIterator[None]:
-    """Raise `TimeoutError` where patience runs out before the block ends, or before it begins."""
-    seconds = patience.seconds_left
-    if seconds == 0:
-        raise TimeoutError
-    async with asyncio.timeout(seconds) as deadline:
-        hurry = asyncio.ensure_future(_hurry(deadline, patience.stop)) if patience.stop else None
-        try:
-            yield
-        finally:
-            if hurry is not None:
-                hurry.cancel()
-
-
-async def _hurry(deadline: asyncio.Timeout, stop: asyncio.Event) -> None:
-    await stop.wait()
-    ends_at = asyncio.get_running_loop().time() + _LAST_SECONDS
-    deadline.reschedule(min(ends_at, deadline.when() or ends_at))
 
 
 def wants_of_run(
@@ -490,7 +406,7 @@ def _not_reached(repository: Repository) -> Failure:
         repository=repository,
         code="stopped",
         message="the run was stopped before its registry had answered",
-        hint=_MORE_TIME,
+        hint=MORE_TIME,
     )
 
 
@@ -501,13 +417,3 @@ def surfaced(tags: Iterable[tuple[Repository, str]]) -> Iterator[Remark]:
         more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
         said = f"moved, from what is not known: {', '.join(names[:_TOLD])}{more}"
         yield Remark(repository=repository, message=said)
-
-
-def _cut_off(repository: Repository, gap: str) -> Failure:
-    return Failure(
-        repository=repository,
-        code="cut-off",
-        message=f"{repository.host}: the list of repositories is cut short: {gap}",
-        hint="name in the watch list what is missing"
-        + (", or log in with `docker login`" if repository.host == DOCKER_HUB else ""),
-    )

@@ -159,8 +159,7 @@ def _ask(
 ) -> Survey:
     """Survey these targets in an event loop of its own."""
     from tagwatch.ledger.write import Ledger
-    from tagwatch.walk.ask import Patience
-    from tagwatch.walk.loop import run
+    from tagwatch.walk.loop import Patience, run
     from tagwatch.walk.survey import Order, survey
 
     order = Order(targets=targets, images=images, whole=with_bases, needs=_needs(asking, site))

@@ -1,17 +1,67 @@
-"""The way from a synchronous call to asynchronous code, also inside a running event loop."""
+"""The event loop of a run: entered from anywhere, with work done at once, in the time there is."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tagwatch.errors import OutOfTimeError
+from tagwatch.value import dataclass, field
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
-__all__ = ["give_way", "run", "together"]
+__all__ = ["MORE_TIME", "Patience", "give_way", "run", "together", "within"]
+
+MORE_TIME = "give it more time (a check: --max-time); what was read is remembered for the next run"
+"""What to do where the time was over."""
+_LAST_SECONDS = 2.0
+"""How long what is under way may still take after `Patience.stop` is set."""
+_LEAST_AFTER = 5.0
 
 _BEGINS_SECONDS = 5.0
 _HOPS = 4
 """Turns of the loop until an answer that has come has made room for the next request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """The limits of a run's asking: a time after which it ends at once, or an event to stop it."""
+
+    max_seconds: float | None = None
+    """Seconds after `begun_at` at which everything under way is cancelled; None: no limit."""
+    stop: asyncio.Event | None = None
+    """Once it is set, nothing new is begun, and what is under way has `_LAST_SECONDS` to finish."""
+    begun_at: float = field(default_factory=monotonic)
+    """A reading of the monotonic clock."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """The seconds that asking may still take; None: no limit."""
+        if self.max_seconds is None:
+            return None
+        return max(self.max_seconds - (monotonic() - self.begun_at), 0.0)
+
+    def check(self) -> None:
+        """Raise `OutOfTimeError` where asking may take no longer."""
+        if self.seconds_left == 0:
+            raise OutOfTimeError("the time for asking is over", hint=MORE_TIME)
+
+    def check_after(self) -> None:
+        """Raise `OutOfTimeError` where what was read may be judged no longer.
+
+        What is known by the end of asking is worth some seconds more; a stranger's list of tags
+        may want minutes.
+        """
+        if self.max_seconds is None:
+            return
+        after = max(_LEAST_AFTER, self.max_seconds / 2)
+        if monotonic() - self.begun_at > self.max_seconds + after:
+            raise OutOfTimeError("the run's time is over", hint=MORE_TIME)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -40,6 +90,31 @@ async def together(*work: Coroutine[Any, Any, None]) -> None:
                 group.create_task(one)
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from failed
+
+
+@asynccontextmanager
+async def within(patience: Patience) -> AsyncIterator[None]:
+    """Raise `TimeoutError` where patience runs out before the block ends, or before it begins."""
+    import asyncio
+
+    seconds = patience.seconds_left
+    if seconds == 0:
+        raise TimeoutError
+    async with asyncio.timeout(seconds) as deadline:
+        hurry = asyncio.ensure_future(_hurry(deadline, patience.stop)) if patience.stop else None
+        try:
+            yield
+        finally:
+            if hurry is not None:
+                hurry.cancel()
+
+
+async def _hurry(deadline: asyncio.Timeout, stop: asyncio.Event) -> None:
+    import asyncio
+
+    await stop.wait()
+    ends_at = asyncio.get_running_loop().time() + _LAST_SECONDS
+    deadline.reschedule(min(ends_at, deadline.when() or ends_at))
 
 
 async def give_way() -> None:

@@ -106,7 +106,8 @@ def read_lone(sides: Sequence[tuple[Repository | None, Image]], site: Site) -> b
         Want(repository=new_home, parts=frozenset((new.digest,) for _, new in lone)),
     ]
 
-    from tagwatch.walk.ask import Patience, open_asker
+    from tagwatch.walk.ask import open_asker
+    from tagwatch.walk.loop import Patience
 
     async def ask() -> None:
         with Ledger.open(site.database, site.origins) as ledger:

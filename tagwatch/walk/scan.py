@@ -16,11 +16,11 @@ from tagwatch.ledger.lock import alone, holder_here
 from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Extraction, Targets
 from tagwatch.value import dataclass, replace
-from tagwatch.walk.ask import Patience
 from tagwatch.walk.deliver import alert_plan, alerts_of
 from tagwatch.walk.file_set import FileSet, read_sources, read_to_fix
 from tagwatch.walk.judged import listings_of
 from tagwatch.walk.keeping import Keeping
+from tagwatch.walk.loop import Patience
 from tagwatch.walk.prospect import newly_offered
 from tagwatch.walk.scope import Outside, joined, outside, scope_of
 from tagwatch.walk.site import Site, at_configuration, project_of, with_strangers

@@ -37,10 +37,10 @@ from tagwatch.ledger.spool import Spool
 from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, field, replace
-from tagwatch.walk.ask import Answers, Asker, Patience, open_asker, wants_of_run
+from tagwatch.walk.ask import Answers, Asker, open_asker, wants_of_run
 from tagwatch.walk.bases import Seeds, match
 from tagwatch.walk.judged import Settled
-from tagwatch.walk.loop import together
+from tagwatch.walk.loop import Patience, together
 from tagwatch.walk.need import SCAN_SHOWS, needs_of
 from tagwatch.walk.recall import base_repositories, recall_bases, recall_repository
 from tagwatch.walk.remember import remember_bases, remember_claimed, remember_versions

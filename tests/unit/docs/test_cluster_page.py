@@ -13,6 +13,7 @@ import yaml
 
 from tagwatch.config.load import load_configuration
 from tagwatch.config.settings_form import DaskForm
+from tagwatch.walk.ask import engine_options
 from tests.paths import ROOT
 
 TEXT = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
@@ -104,4 +105,4 @@ def test_its_sample_can_be_used(tmp_path: Path) -> None:
     path = tmp_path / "tagwatch.yaml"
     path.write_text(sample, encoding="utf-8")
     configured = load_configuration(path, root=tmp_path, environment={})
-    assert configured.settings.engine.options() == {"address": "tcp://127.0.0.1:8786"}
+    assert engine_options(configured.settings.engine) == {"address": "tcp://127.0.0.1:8786"}
