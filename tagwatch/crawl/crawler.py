@@ -226,7 +226,7 @@ class _Crawl:
             if observation is not None:
                 self.seen[tag] = observation
 
-        await each(one, sorted(tags))
+        await each(one, sorted(tags), self.images.crew)
 
     async def observation(self, tag: str) -> TagObservation | None:
         """Return what a tag serves; None where it does not exist.
@@ -315,7 +315,7 @@ class _Crawl:
 
         self.pins.update(dict.fromkeys(self.task.pins & served, True))
         if not self.is_over:
-            await each(one, sorted(self.task.pins - served))
+            await each(one, sorted(self.task.pins - served), self.images.crew)
 
     async def read_parts(self) -> None:
         """Read the manifests that are wanted by digest; a refusal is told of each that lacks."""
@@ -338,7 +338,7 @@ class _Crawl:
         def lacking(part: tuple[Digest, ...]) -> list[Digest]:
             return [digest for digest in part if digest not in self.images.documents]
 
-        await each(one, sorted(self.task.parts))
+        await each(one, sorted(self.task.parts), self.images.crew)
 
     def unnamed(
         self, documented: frozenset[str], listing: Listing | None
@@ -378,7 +378,11 @@ class _Crawl:
             except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
                 self.failures.append(broken(self.task.repository, error, tag or None))
 
-        await each(one, [item for item in digests.items() if item[0] not in self.task.documents])
+        await each(
+            one,
+            [item for item in digests.items() if item[0] not in self.task.documents],
+            self.images.crew,
+        )
 
     def disown(self, digest: Digest, error: RegistryError | InvalidDocumentError) -> None:
         """Forget a digest where the bytes under it have another one: it was never served."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from itertools import chain, islice
+from itertools import islice
 from typing import TypeVar
 
 from tagwatch.crawl.task import CrawlTask, Need
@@ -27,13 +27,13 @@ from tagwatch.image.manifest import (
 )
 from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
-from tagwatch.registry.interface import FreePulls, PullRoom, Registry
+from tagwatch.registry.interface import Crew, Crewed, FreePulls, PullRoom, Registry
 
 __all__ = ["Before", "ImageReader", "Recall", "each", "lacks", "recall_nothing"]
 
 _MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
 _MOST_AT_ONCE = 256
-"""The most that the `concurrency` of a registry may be."""
+"""The `concurrency` of a registry that has no crew: the most that may be configured."""
 _MOST_PLATFORMS = 64
 """So many platforms of one index are read; real ones have up to 20, Windows builds included."""
 
@@ -66,6 +66,8 @@ class ImageReader:
         # once for all images: to look at what an object can do takes as long as a small request
         self._free = registry if isinstance(registry, FreePulls) else None
         self._roomy = registry if isinstance(registry, PullRoom) else None
+        crew = registry.crew if isinstance(registry, Crewed) else None
+        self.crew = crew or Crew(_MOST_AT_ONCE)
         self._reading: defaultdict[Digest, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, digest: Digest, media_type: str | None = None) -> None:
@@ -230,18 +232,40 @@ def _audited(index: Index, platforms: Iterable[Platform]) -> Iterable[Descriptor
     return found.values() or index.images[:1]
 
 
-async def each(work: Callable[[_Item], Awaitable[None]], items: Iterable[_Item]) -> None:
+async def each(
+    work: Callable[[_Item], Awaitable[None]], items: Iterable[_Item], crew: Crew
+) -> None:
     """Run `work` on every item, in their order, many at once.
 
     The registry bounds how many requests are under way. A task for each of ten thousand images
-    would only wait for it.
+    would only wait for it: so there is one, which calls in others where the `crew` has room.
     """
-    left = iter(items)
-    async with asyncio.TaskGroup() as group:
-        for item in islice(left, _MOST_AT_ONCE):
-            group.create_task(_run(work, chain((item,), left)))
+    left = deque(items)
+    if not left:
+        return
 
+    here = 0
 
-async def _run(work: Callable[[_Item], Awaitable[None]], left: Iterable[_Item]) -> None:
-    for item in left:
-        await work(item)
+    def call_in() -> None:
+        nonlocal here
+        here += 1
+        crew.size += 1
+        group.create_task(help_out())
+
+    async def help_out() -> None:
+        nonlocal here
+        try:
+            while left:
+                item = left.popleft()
+                if left and crew.has_room:
+                    call_in()
+                await work(item)
+        finally:
+            here -= 1
+            crew.size -= 1
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            call_in()
+    finally:
+        crew.size -= here  # those who were cancelled before they began

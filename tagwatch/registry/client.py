@@ -28,7 +28,7 @@ from tagwatch.registry.host import (
     endpoints_of,
     line_of,
 )
-from tagwatch.registry.interface import Listing, Past, Registry, Relisting
+from tagwatch.registry.interface import Crew, Listing, Past, Registry, Relisting
 from tagwatch.registry.login.authorization import Authorizer
 from tagwatch.registry.login.shared import SharedScopes
 from tagwatch.registry.login.token import TokenCache
@@ -73,6 +73,7 @@ class RegistryClient:
         self.credentials = credentials
         self.line = line
         self.settings = settings
+        self.crew = Crew(settings.concurrency)
         self._meter = meter
 
     @property

@@ -21,7 +21,15 @@ from tagwatch.errors import ConfigError, DeniedError, RegistryError
 from tagwatch.image.digest import Digest, is_digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Quota, TagObservation
-from tagwatch.registry.interface import Listing, Past, PullRoom, Registry, Relisting
+from tagwatch.registry.interface import (
+    Crew,
+    Crewed,
+    Listing,
+    Past,
+    PullRoom,
+    Registry,
+    Relisting,
+)
 from tagwatch.value import dataclass
 
 __all__ = [
@@ -171,6 +179,11 @@ class RoutedRegistry:
     def pulls_are_free(self) -> bool:
         """See `FreePulls`. A mirror may pull from where they are counted."""
         return False
+
+    @property
+    def crew(self) -> Crew | None:
+        """See `Crewed`: that of the host which is named, whoever answers for it."""
+        return self.origin.crew if isinstance(self.origin, Crewed) else None
 
     def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
         """See `PullRoom`. What mirrors have costs the origin nothing: it is not asked for room."""
