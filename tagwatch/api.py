@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tagwatch.audit.model.evidence import Evidence, Resolution
+    from tagwatch.audit.model.finding import Finding
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.audit.verdict.news import News
@@ -601,7 +602,6 @@ async def _scan(
     from tagwatch.walk.deliver import alert_plan, alerts_of
     from tagwatch.walk.judged import listings_of
     from tagwatch.walk.keeping import Keeping
-    from tagwatch.walk.prospect import newly_offered
     from tagwatch.walk.scope import joined, outside
     from tagwatch.walk.site import project_of
     from tagwatch.walk.survey import Order, count_nights, survey
@@ -665,7 +665,11 @@ async def _scan(
     if rest is not None:
         result = joined(result, ledger.stood(project), scope)
     news = ledger.news(run_id, result, scope=scope)
-    offered = newly_offered(result, news, site) if site.settings.alerts else ()
+    offered: Iterable[Finding] = ()
+    if site.settings.alerts:
+        from tagwatch.walk.prospect import newly_offered
+
+        offered = newly_offered(result, news, site)
     alerts = alerts_of(result, news, alert_plan(site, ledger), offered)
     listings = listings_of(seen.settled) if rest is None else ()
     ledger.finish_run(run_id, result, alerts, news=news, telling=seen.telling, listings=listings)
