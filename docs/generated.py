@@ -260,7 +260,7 @@ def _below(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
 def _tables() -> str:
     """The tables and views of a new ledger, as SQLite keeps their text."""
     from tagwatch.ledger.connection import SCHEMA_VERSION
-    from tagwatch.ledger.schema import open_upgraded
+    from tagwatch.ledger.upgrade import open_upgraded
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.db"

@@ -232,12 +232,15 @@ class _StandardFields:
     def __get__(self, value: object, cls: type[Any]) -> Any:
         import dataclasses
 
-        namespace: dict[str, Any] = {"__annotations__": dict(cls.__annotations__)}
+        # with a text of its own, no signature is made up for it
+        namespace: dict[str, Any] = {"__annotations__": dict(cls.__annotations__), "__doc__": "-"}
         for name, said in _told(cls):
             given = {"default": said.default, "default_factory": said.default_factory}
             known = {key: item for key, item in given.items() if item is not _NOTHING}
             namespace[name] = dataclasses.field(repr=said.repr, **known)
-        standard: Any = dataclasses.dataclass(kw_only=True)(type(cls.__name__, (), namespace))
+        # of the class that is made for its fields no method is ever called: none is compiled
+        bare = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=True)
+        standard: Any = bare(type(cls.__name__, (), namespace))
         cls.__dataclass_fields__ = standard.__dataclass_fields__
         return cls.__dataclass_fields__
 

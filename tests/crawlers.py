@@ -1,7 +1,9 @@
-"""Two crawlers without a ledger, for `tests.bench`: what of a night is network alone.
+"""Crawlers without a ledger, for `tests.bench`: what of a night is network alone.
 
 `crawl` runs the project's own tasks and keeps the snapshots' tags; `bare` is the yardstick, a
 client that sends the HEADs with aiohttp and stores the answers in SQLite, and does nothing else.
+`socket` is what no client that uses asyncio gets below: it writes to connections, and looks for the
+end of each answer.
 """
 
 from __future__ import annotations
@@ -13,9 +15,12 @@ import sqlite3
 import ssl
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -97,6 +102,52 @@ async def bare(options: dict[str, Any], stock: Stock) -> int:
     return len(seen)
 
 
+class _Talk(asyncio.Protocol):
+    """One connection that asks for the next name when an answer has come."""
+
+    def __init__(self, names: Iterator[str], host: str, seen: list[bytes]) -> None:
+        self.ended = asyncio.get_running_loop().create_future()
+        self._names, self._host, self._seen = names, host, seen
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._ask()
+
+    def data_received(self, data: bytes) -> None:
+        assert data.endswith(b"\r\n\r\n")  # a loopback delivers a head whole
+        self._seen.append(data)
+        self._ask()
+
+    def _ask(self) -> None:
+        name = next(self._names, None)
+        if name is None:
+            self._transport.close()
+            self.ended.set_result(None)
+            return
+        head = f"HEAD {name} HTTP/1.1\r\nHost: {self._host}\r\nAccept: */*\r\n\r\n"
+        self._transport.write(head.encode())
+
+
+async def socket(options: dict[str, Any], stock: Stock) -> int:
+    """HEAD every tag, `concurrency` at once, without a client."""
+    names = (
+        f"/v2/team/{number}/manifests/{tag}"
+        for number in range(stock.repositories)
+        for tag in stock.names()
+    )
+    url, seen = urlsplit(options["url"]), list[bytes]()
+    loop = asyncio.get_running_loop()
+    talks = [
+        await loop.create_connection(
+            partial(_Talk, names, url.netloc, seen), url.hostname, url.port
+        )
+        for _ in range(options["concurrency"])
+    ]
+    await asyncio.gather(*(talk.ended for _, talk in talks))
+    return len(seen)
+
+
 def cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
@@ -106,7 +157,7 @@ def main(name: str, options: str, stock: Stock) -> None:
     for path in range(stock.repositories):  # made beforehand, so that it is not measured
         for tag in stock.names():
             stock.image(f"team/{path}", tag)
-    work = {"crawl": crawl, "bare": bare}[name]
+    work = {"crawl": crawl, "bare": bare, "socket": socket}[name]
     cpu, wall = cpu_seconds(), time.perf_counter()
     tags = asyncio.run(work(json.loads(options), stock))
     answer = {"tags": tags, "cpu": cpu_seconds() - cpu, "wall": time.perf_counter() - wall}

@@ -113,7 +113,8 @@ FLOORS: dict[str, str] = {
         spool
         answer damage
         failing lock maintenance outbox reuse rewind schema sight telling timeline
-        memory read restore
+        memory upgrade
+        read restore
         extract rebuild
         write
     """,

@@ -57,6 +57,7 @@ from tagwatch.registry.interface import (
 __all__ = ["crawl_repository"]
 
 _MAX_ROUNDS = 4
+_PATIENT = nullcontext()
 _MOST_ASKED = 500
 
 
@@ -254,7 +255,7 @@ class _Crawl:
         """Return how to ask a tag: one that failed the last time, too, is asked once."""
         if tag in self.task.failing and isinstance(self.registry, Hasty):
             return self.registry.without_retries()
-        return nullcontext()
+        return _PATIENT
 
     async def name_the_floating(self, selected: frozenset[str], listing: Listing) -> None:
         """Ask what may name each range and each moved tag, newest first, until one does.

@@ -145,7 +145,7 @@ class Reader:
         with Translated(path):
             connection = connect_read_only(path)
             if connection is None:
-                from tagwatch.ledger.schema import open_upgraded
+                from tagwatch.ledger.upgrade import open_upgraded
 
                 open_upgraded(path).close()
                 connection = connect_read_only(path)

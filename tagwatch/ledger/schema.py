@@ -10,7 +10,6 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
@@ -23,17 +22,11 @@ from tagwatch.ledger.codec import (
     expand,
     expand_lines,
 )
-from tagwatch.ledger.connection import (
-    APPLICATION_ID,
-    SCHEMA_VERSION,
-    connect,
-    keep_private,
-    stored_version,
-)
+from tagwatch.ledger.connection import APPLICATION_ID
 from tagwatch.ledger.old_diff import upgraded_change, upgraded_evidence, upgraded_result
 from tagwatch.ledger.piece import store_lines
 
-__all__ = ["MIGRATIONS", "open_upgraded"]
+__all__ = ["MIGRATIONS", "apply_all"]
 
 MIGRATIONS = Migrations("tagwatch")
 
@@ -692,32 +685,6 @@ def _packed_lines(upgraded: Callable[[bytes], bytes]) -> Callable[[bytes], bytes
     return pack
 
 
-def open_upgraded(path: Path) -> sqlite3.Connection:
-    """A connection that may write. All steps of an upgrade are one transaction; none loads no more.
-
-    Raises `LedgerError` for a foreign file and for a ledger newer than this program; `sqlite3`
-    errors pass, to be translated by the caller.
-    """
-    connection = connect(path)
-    try:
-        if stored_version(connection, path) != SCHEMA_VERSION:
-            _upgrade(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        keep_private(path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
-    from sqlite_utils import Database
-
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        stored_version(connection, path)
-        MIGRATIONS.apply(Database(connection, recursive_triggers=False, execute_plugins=False))
-    except BaseException:
-        connection.rollback()
-        raise
-    connection.execute("COMMIT")
+def apply_all(connection: sqlite3.Connection) -> None:
+    """Make every step that the ledger lacks, in the transaction that is open."""
+    MIGRATIONS.apply(Database(connection, recursive_triggers=False, execute_plugins=False))

@@ -68,7 +68,6 @@ from tagwatch.ledger.reuse import (
     state_of_bases,
     touch,
 )
-from tagwatch.ledger.schema import open_upgraded
 from tagwatch.ledger.sight import repository_number, store_snapshot
 from tagwatch.ledger.telling import (
     explained,
@@ -78,6 +77,7 @@ from tagwatch.ledger.telling import (
     standing_findings,
     tell,
 )
+from tagwatch.ledger.upgrade import open_upgraded
 from tagwatch.value import replace
 
 if TYPE_CHECKING:

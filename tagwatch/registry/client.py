@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from yarl import URL
 
@@ -129,9 +130,11 @@ class RegistryClient:
         """See `Hasty.without_retries`."""
         return without_retries()
 
-    async def head(self, repository: Repository, tag_or_digest: str) -> TagObservation | None:
-        """See `Registry.head`."""
-        return await self.oci.head(repository, tag_or_digest)
+    def head(
+        self, repository: Repository, tag_or_digest: str
+    ) -> Coroutine[Any, Any, TagObservation | None]:
+        """See `Registry.head`. As it is: what is awaited between is resumed with every answer."""
+        return self.oci.head(repository, tag_or_digest)
 
     async def head_unlisted(self, repository: Repository, tag: str) -> TagObservation | None:
         """See `Unlisted.head_unlisted`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Literal
 
 from yarl import URL
@@ -376,14 +376,14 @@ class OciClient:
 
         return NameList(ask, read, self._query)
 
-    async def _manifest_answer(
+    def _manifest_answer(
         self,
         method: Literal["GET", "HEAD"],
         repository: Repository,
         reference: str,
         kind: str,
-    ) -> Answer:
-        return await self.ask(
+    ) -> Awaitable[Answer]:
+        return self.ask(
             method,
             f"/v2/{repository.path}/manifests/{reference}{self._query()}",
             grant=pull_grant(repository.path),
@@ -401,14 +401,16 @@ class OciClient:
     def _stated_digest(self, answer: Answer, reference: str) -> Digest | None:
         """What the answer says its digest is; it must be what was asked for."""
         text = answer.headers.get("Docker-Content-Digest", "")
+        asked = Digest(reference) if is_digest(reference) else None
         if not text:
-            return Digest(reference) if is_digest(reference) else None
+            return asked
         if not is_digest(text):
             raise self._lie(f"reading {reference!r}", "a digest that is none")
-        same_algorithm = text.partition(":")[0] == reference.partition(":")[0]
-        if is_digest(reference) and same_algorithm and text != reference:
+        if asked is None:
+            return Digest(text)
+        if text != asked and text.partition(":")[0] == asked.partition(":")[0]:
             raise self._lie(f"reading {reference!r}", f"the digest {text!r}")
-        return Digest(reference) if is_digest(reference) else Digest(text)
+        return asked
 
     def _verified(
         self, answer: Answer, stated: Digest | None, doing: str, signed: bytes | None = None

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tagwatch.audit.base.claim import claim_digests
-from tagwatch.audit.base.match import MatchContext, match_bases
 from tagwatch.audit.base.seed import OlderTags, Wish, wishes
 from tagwatch.audit.model.base_match import BaseMatch
 from tagwatch.audit.model.evidence import Evidence
@@ -55,6 +54,8 @@ def match(
     audited: tuple[Platform, ...] | None = None,
 ) -> tuple[BaseMatch, ...]:
     """Return the base of each platform of `image`. See `MatchContext` for `is_base`, `audited`."""
+    from tagwatch.audit.base.match import MatchContext, match_bases  # for images that are new
+
     context = MatchContext(
         rank=policy.base_place, is_base=is_base, audited=audited, others=bases.others
     )
@@ -114,6 +115,8 @@ def awaits_provenance(evidence: Evidence | None, site: Site) -> bool:
 def bases_of_local(image: Image, site: Site) -> tuple[BaseMatch, ...]:
     """Return the base of each platform of an image of this machine. Raises `LedgerError`."""
     if not site.database.is_file():
+        from tagwatch.audit.base.match import match_bases
+
         return match_bases(image, KnownBases().index)
     with Reader.open(site.database, site.origins) as ledger:
         return match(image, recall_bases(ledger, site.policy), site.policy)

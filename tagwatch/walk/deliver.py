@@ -28,17 +28,10 @@ from tagwatch.ledger.record import Alert, Run
 from tagwatch.member import load_member
 from tagwatch.publish.files import OUTDATED, Written, write_reports
 from tagwatch.publish.interface import PublishContext, RuleText, RunSummary
-from tagwatch.publish.notify.alert import alert_key, alert_of, newer_versions, reminders
-from tagwatch.publish.notify.interface import AlertContext
-from tagwatch.publish.notify.route import Router
 from tagwatch.publish.quiet import read_memo, whole, without_days
-from tagwatch.publish.source_link import forge_template, is_source_template
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, field, replace
-from tagwatch.walk.prospect import outdated_page
 from tagwatch.walk.site import Site, kept_repositories, project_of, repository_root
-from tagwatch.workspace.code_owners import read_code_owners
-from tagwatch.workspace.git_history import origin_of
 
 __all__ = [
     "AlertPlan",
@@ -125,6 +118,8 @@ def _owners(site: Site) -> tuple[CodeOwners, str]:
 
     What lies in a git repository of others is not ours to give.
     """
+    from tagwatch.workspace.code_owners import read_code_owners
+
     root = repository_root(site.root)
     folder = "".join(f"{part}/" for part in site.root.relative_to(root).parts)
     others = tuple(f"{folder}{one.name}" for one in site.settings.repositories)
@@ -153,6 +148,10 @@ def _alert(
     offered: tuple[Finding, ...],
 ) -> Alert | None:
     """Return what one receiver is to be told."""
+    from tagwatch.publish.notify.alert import alert_key, alert_of, newer_versions, reminders
+    from tagwatch.publish.notify.interface import AlertContext
+    from tagwatch.publish.notify.route import Router
+
     router = Router(
         route=receiver.when, owners=plan.owners, folder=plan.folder, targets=result.targets
     )
@@ -270,6 +269,8 @@ def _write_one(
     shown = read_memo(reports.directory).outdated
     if is_latest and "html" in reports.formats:
         is_there = not again and (reports.directory / OUTDATED).is_file()
+        from tagwatch.walk.prospect import outdated_page  # without a page nobody asks what is newer
+
         looked = outdated_page(result, site, ledger, shown if is_there else None)
         context = replace(context, prospects=looked[0], outdated=looked[1])
     else:
@@ -338,6 +339,9 @@ def with_links(context: PublishContext, site: Site) -> PublishContext:
     The forge is the one that is configured, else that of git's origin. Asks git, for two seconds.
     What lies in a git repository of others leads to the forge of that one, and to no other.
     """
+    from tagwatch.publish.source_link import forge_template, is_source_template
+    from tagwatch.workspace.git_history import origin_of
+
     root = repository_root(site.root)
     source = site.settings.reports.source
     if not source and (root / ".git").exists():

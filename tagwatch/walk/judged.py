@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from tagwatch.audit.fact.gather import dated_again
 from tagwatch.audit.fact.memory import Memory
 from tagwatch.config.settings import Watch
 from tagwatch.errors import LedgerError
@@ -125,6 +124,8 @@ def judged_now(
     this_round: Round,
 ) -> Judged:
     """Return what was made of a repository, for later nights. `keys`: of all its evidence."""
+    from tagwatch.audit.fact.gather import dated_again  # of what holds still, nothing is judged
+
     places = {id(watch): place for place, watch in enumerate(watches)}
     rows = [(places[id(one.watch)], one.selector, one.tags) for one in listed]
     return Judged(

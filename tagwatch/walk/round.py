@@ -16,13 +16,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from tagwatch import __version__
-from tagwatch.audit.base.seed import Wish
-from tagwatch.audit.fact.gather import dated, gather
 from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable, until
 from tagwatch.audit.model.history import Seen
-from tagwatch.audit.reading.image import Image
 from tagwatch.audit.rule.catalogue import reads_of
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
@@ -30,7 +27,6 @@ from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Judged
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
-from tagwatch.walk.bases import Seeds, match
 from tagwatch.walk.recall import (
     KnownBases,
     TooEarlyError,
@@ -41,9 +37,12 @@ from tagwatch.walk.recall import (
 from tagwatch.walk.site import Site
 
 if TYPE_CHECKING:
+    from tagwatch.audit.base.seed import Wish
+    from tagwatch.audit.reading.image import Image
     from tagwatch.config.settings import Watch
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.ask import RepositoryAnswer
+    from tagwatch.walk.bases import Seeds
 
 __all__ = ["Gathered", "Round", "frame_of", "gather_evidence", "gather_remembered"]
 __all__ += ["made_whole_from", "rests_on_others", "with_others"]
@@ -121,6 +120,8 @@ def gather_evidence(
     While other repositories are still read, the keys of those in which these have a say go to
     `late` instead.
     """
+    from tagwatch.audit.fact.gather import dated  # most nights all that was made holds still
+
     state = _state_of(memory.repository, this_round)
     for key, target, made_from, before in _with_stored(wanted, state, this_round.ledger):
         if before is None:
@@ -215,6 +216,9 @@ def _evidence(
     target: Target, memory: Memory, bases: KnownBases, site: Site, ledger: Reader
 ) -> tuple[Evidence, tuple[Image, tuple[BaseMatch, ...]] | None]:
     """Return new evidence; and its image with the bases found, None where that was not read."""
+    from tagwatch.audit.fact.gather import gather
+    from tagwatch.walk.bases import match
+
     audited = site.policy.defaults.audited
     matched: list[tuple[Image, tuple[BaseMatch, ...]]] = []
 

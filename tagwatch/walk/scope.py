@@ -21,7 +21,6 @@ from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Extraction, Target, Targets
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.site import Site
-from tagwatch.walk.unwatched import is_unwatched
 from tagwatch.walk.watch_list import is_watched
 
 __all__ = ["Outside", "joined", "outside", "scope_of"]
@@ -76,6 +75,8 @@ class Outside:
             if target.kind == _WATCHED and self._is_outside(target):
                 watched.setdefault(target.location.path, []).append((target,))
         files += [(path, Extraction(targets=Targets(targets))) for path, targets in watched.items()]
+        from tagwatch.walk.unwatched import is_unwatched  # only a scan of some repositories asks
+
         last = self.last
         known = {
             key: last.readings.get(key, Reading(state=State.READ))

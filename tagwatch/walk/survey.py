@@ -21,9 +21,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from tagwatch.audit.base.index import BaseIndex
-from tagwatch.audit.base.seed import Wish
 from tagwatch.audit.model.coverage import UNASKED, whole_failures
-from tagwatch.audit.reading.image import Image
 from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.plan import Want
@@ -50,6 +48,8 @@ from tagwatch.walk.turn import Early, Share, Turns, shares_of, store_of
 from tagwatch.walk.watch_list import Watched, places_of, within
 
 if TYPE_CHECKING:
+    from tagwatch.audit.base.seed import Wish
+    from tagwatch.audit.reading.image import Image
     from tagwatch.walk.verdicts import Explained
 
 __all__ = ["Order", "Survey", "count_nights", "survey"]

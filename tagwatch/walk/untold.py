@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Change
@@ -12,8 +13,10 @@ from tagwatch.image.reference import Repository
 from tagwatch.ledger.record import Fact, Move, Telling
 from tagwatch.ledger.write import Ledger
 from tagwatch.value import dataclass, replace
-from tagwatch.walk.verdicts import Explained
 from tagwatch.walk.watch_list import is_watched
+
+if TYPE_CHECKING:
+    from tagwatch.walk.verdicts import Explained
 
 __all__ = ["Untold", "changes_of"]
 

@@ -17,7 +17,6 @@ import msgspec
 
 from tagwatch.crawl.crawler import crawl_repository
 from tagwatch.crawl.engine.interface import Below, Login, Opener
-from tagwatch.crawl.engine.message import encode_logins
 from tagwatch.crawl.image_reader import Before, Recall, recall_nothing
 from tagwatch.crawl.refusal import broken, nothing_read, refused
 from tagwatch.crawl.task import CrawlTask
@@ -133,6 +132,8 @@ async def open_elsewhere(packed: bytes, recall: Recall) -> AsyncIterator[Registr
 
 async def find_logins(question: bytes) -> bytes:
     """Return where this process finds a login for each registry; see `Home.login_finder`."""
+    from tagwatch.crawl.engine.message import encode_logins  # what only a cluster needs
+
     asked = msgspec.msgpack.decode(question, type=tuple[list[str], dict[str, RegistrySettings]])
     hosts, settings = asked
     found: dict[str, Login] = {}

@@ -22,7 +22,8 @@ from tests.static_registry import Stock
 __all__ = ["ROWS", "STUDIES", "Group", "Size", "known_files"]
 
 STUDIES = (
-    "cluster", "hub_offset", "ledger", "long_repository", "requests", "service", "start_up", "year",
+    "cluster", "hub_offset", "ledger", "long_repository", "request", "requests", "service",
+    "start_up", "year",
 )  # fmt: skip
 """Modules that print tables of their own."""
 FORMATS = "html, json, sarif"

@@ -8,7 +8,6 @@ from itertools import takewhile
 from typing import TypeVar
 
 from tagwatch.audit.model.base_build import BaseBuild
-from tagwatch.audit.reading.steps import step_text
 from tagwatch.image.digest import EMPTY_LAYER_DIFF_IDS, Digest
 from tagwatch.image.image_config import HistoryEntry, ImageConfig, chain_ids
 from tagwatch.image.platform import Platform
@@ -118,6 +117,8 @@ def _end_of_layers(history: Sequence[HistoryEntry], layers: int) -> int:
 
 def _is_one_step(pair: tuple[HistoryEntry, HistoryEntry]) -> bool:
     """Return True where both entries are the same setting, which makes no layer."""
+    from tagwatch.audit.reading.steps import step_text  # its patterns take 9 ms to compile
+
     one, other = pair
     return other.empty_layer and step_text(one) == step_text(other)
 

@@ -245,7 +245,11 @@ class Transport:
             self._fail_fast(ask)
             if ask.is_stale is not None and ask.is_stale():
                 raise StaleError
-            return self._judged(ask, await self._once(ask), began)
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                answer = await self._exchange(ask, ask.url, first=True)
+                if answer.status in _REDIRECTS and ask.follow:
+                    answer = await self._follow(ask, answer)
+            return self._judged(ask, answer, began)
         except NETWORK_ERRORS as error:
             return _Failed(self._unreachable(error, ask), None, began)
         finally:
@@ -280,13 +284,6 @@ class Transport:
             self._limited[subject] = now + max(pause, _DOWN_SECONDS), error
             self.pace.open(subject)
         raise error
-
-    async def _once(self, ask: Ask) -> Answer:
-        async with asyncio.timeout(self._settings.timeout_seconds):
-            answer = await self._exchange(ask, ask.url, first=True)
-            if answer.status in _REDIRECTS and ask.follow:
-                return await self._follow(ask, answer)
-            return answer
 
     async def _follow(self, ask: Ask, answer: Answer) -> Answer:
         """Follow redirects of a reading request; credentials never leave the first origin."""

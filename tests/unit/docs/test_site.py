@@ -20,7 +20,7 @@ from tagwatch.cli.parser import parsed
 from tagwatch.config.schema import file_schema
 from tagwatch.errors import TagwatchError
 from tagwatch.family import COMMANDS, RULES, SOURCES
-from tagwatch.ledger.schema import open_upgraded
+from tagwatch.ledger.upgrade import open_upgraded
 from tagwatch.walk.deliver import rule_page
 from tests.paths import ROOT
 

@@ -28,7 +28,7 @@ from tagwatch.ledger.maintenance import check
 from tagwatch.ledger.old_diff import upgraded_change, upgraded_evidence, upgraded_result
 from tagwatch.ledger.piece import lines_in
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.schema import open_upgraded
+from tagwatch.ledger.upgrade import open_upgraded
 from tagwatch.ledger.write import Ledger
 from tagwatch.publish.diff_document import diff_document
 from tagwatch.walk.facts_file import read_facts

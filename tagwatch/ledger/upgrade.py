@@ -1,0 +1,42 @@
+"""The way to a ledger that may be written: one of an older schema is brought up to date first."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from tagwatch.ledger.connection import SCHEMA_VERSION, connect, keep_private, stored_version
+
+__all__ = ["open_upgraded"]
+
+
+def open_upgraded(path: Path) -> sqlite3.Connection:
+    """A connection that may write. All steps of an upgrade are one transaction; none loads no more.
+
+    Raises `LedgerError` for a foreign file and for a ledger newer than this program; `sqlite3`
+    errors pass, to be translated by the caller.
+    """
+    connection = connect(path)
+    try:
+        if stored_version(connection, path) != SCHEMA_VERSION:
+            _upgrade(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        keep_private(path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
+    # the steps, and what makes them: to load them takes 50 ms, which nearly nobody needs (2026-11)
+    from tagwatch.ledger.schema import apply_all
+
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        stored_version(connection, path)
+        apply_all(connection)
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.execute("COMMIT")
