@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
+from tagwatch.crawl.ration import Ticket
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import (
     HostileAnswerError,
@@ -29,7 +31,7 @@ from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
 from tagwatch.registry.interface import FreePulls, PullRoom, Registry
 
-__all__ = ["Before", "ImageReader", "Recall", "each", "lacks", "recall_nothing"]
+__all__ = ["ImageReader", "Recall", "each", "lacks", "recall_nothing"]
 
 _MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
 _MOST_AT_ONCE = 256
@@ -39,7 +41,6 @@ _MOST_PLATFORMS = 64
 
 _Item = TypeVar("_Item")
 Recall = Callable[[Digest], Awaitable[Document | None]]
-Before = Callable[[], Awaitable[object]]
 
 
 async def recall_nothing(_: Digest) -> Document | None:
@@ -51,18 +52,17 @@ class ImageReader:
     """A reader of what `task` audits. `documents`: what it read; `at_hand`: manifests got already.
 
     `recall` returns what is stored of any repository: the same digest is the same bytes there.
-    `before` is waited for before a pull where the registry counts pulls.
+    `ticket` says when its turn is where the registry may refuse pulls.
     """
 
-    def __init__(
-        self, task: CrawlTask, registry: Registry, recall: Recall, before: Before | None = None
-    ) -> None:
+    def __init__(self, task: CrawlTask, registry: Registry, recall: Recall, ticket: Ticket) -> None:
         self.documents: dict[Digest, Document] = {}
         self.at_hand: dict[Digest, Document] = {one.digest: one for one in task.lacking}
         self._task = task
         self._registry = registry
         self._recall = recall
-        self._before = before
+        self._ticket = ticket
+        self._door = asyncio.Lock()
         # once for all images: to look at what an object can do takes as long as a small request
         self._free = registry if isinstance(registry, FreePulls) else None
         self._roomy = registry if isinstance(registry, PullRoom) else None
@@ -77,27 +77,46 @@ class ImageReader:
         not kept, because it would say that the whole image is stored already.
         """
         try:
-            async with self._room(digest, media_type):
+            async with self._room(self._pulls_of(digest, media_type)):
                 await self._read(digest)
         except RegistryError as error:
             self._drop(digest, error)
             raise
 
-    def _room(self, digest: Digest, media_type: str | None) -> AbstractAsyncContextManager[None]:
-        """Return room for the pulls that an image may take, where its registry counts them."""
+    def _pulls_of(self, digest: Digest, media_type: str | None) -> int:
+        """Return how many pulls an image may take."""
         platforms = 0 if media_type in MANIFEST_TYPES else len(self._task.platforms) or 1
         entries = 2 * platforms if Need.ATTESTATIONS in self._task.needs else platforms
-        return self._room_for((digest not in self.at_hand) + entries)
+        return (digest not in self.at_hand) + entries
 
     @asynccontextmanager
-    async def _room_for(self, pulls: int) -> AsyncIterator[None]:
+    async def _room(self, pulls: int) -> AsyncIterator[None]:
+        """Give room for so many pulls, where the registry counts them."""
         if not pulls or self._roomy is None:
             yield
             return
-        if self._before is not None and not self.pulls_are_free:
-            await self._before()
-        async with self._roomy.room_for_image(pulls):
+        async with AsyncExitStack() as room:
+            async with self._turn():
+                await room.enter_async_context(self._roomy.room_for_image(pulls))
             yield
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Let one image after the other ask for room, as they are ordered, when it is their turn.
+
+        Where the registry refuses none, nobody has to wait for others.
+        """
+        if self._roomy is None or not self._roomy.may_refuse_room:
+            yield
+            return
+        async with self._door:  # it lets in who comes first, and they come in order
+            await self._ticket.turn()
+            yield
+
+    async def let_pass(self) -> None:
+        """Let other tasks have their turn, once all that is read until now has room."""
+        async with self._door:
+            self._ticket.pass_on()
 
     @property
     def pulls_are_free(self) -> bool:
@@ -110,8 +129,11 @@ class ImageReader:
         An index is read alone. Raises `RegistryError`, `InvalidDocumentError`.
         """
         gone: dict[Digest, NotFoundError] = {}
-        lacking = [digest for digest in digests if not await self._is_stored(digest)]
-        async with self._room_for(len(lacking)):
+        async with AsyncExitStack() as room:
+            async with self._turn():
+                lacking = [digest for digest in digests if not await self._is_stored(digest)]
+                if lacking and self._roomy is not None:
+                    await room.enter_async_context(self._roomy.room_for_image(len(lacking)))
             for digest in lacking:
                 try:
                     await self._read_platform(digest)
@@ -175,7 +197,9 @@ class ImageReader:
                 return None
             document = self.at_hand.pop(digest, None) or await self._recall(digest)
             if document is None:
-                document = await self._registry.manifest(self._task.repository, digest)
+                document = await self._shared(
+                    digest, partial(self._registry.manifest, self._task.repository, digest)
+                )
             self.documents[digest] = document
             return document
 
@@ -204,7 +228,12 @@ class ImageReader:
         stored = await self._recall(entry.digest)
         if stored is not None:
             return stored
-        return await self._registry.blob(self._task.repository, entry.digest, entry.size)
+        ask = partial(self._registry.blob, self._task.repository, entry.digest, entry.size)
+        return await self._shared(entry.digest, ask)
+
+    async def _shared(self, digest: Digest, ask: Callable[[], Awaitable[Document]]) -> Document:
+        """Return what `ask` returns; what is pulled is shared with the registry's other tasks."""
+        return await (ask() if self.pulls_are_free else self._ticket.ration.share(digest, ask))
 
 
 def lacks(

@@ -116,6 +116,10 @@ class FreePulls(Protocol):
 class PullRoom(Protocol):
     """A `Registry` that sees to it that an image is not begun whose pulls cannot be paid for."""
 
+    @property
+    def may_refuse_room(self) -> bool:
+        """True where pulls are limited, or where that is not known yet: the order matters."""
+
     def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
         """Return room to read an image of at most `pulls` manifests. Raises `RegistryError`."""
 

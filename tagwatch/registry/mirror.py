@@ -172,6 +172,11 @@ class RoutedRegistry:
         """See `FreePulls`. A mirror may pull from where they are counted."""
         return False
 
+    @property
+    def may_refuse_room(self) -> bool:
+        """See `PullRoom`."""
+        return True
+
     def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
         """See `PullRoom`. What mirrors have costs the origin nothing: it is not asked for room."""
         if isinstance(self.origin, PullRoom) and not any(rule.mirrors for rule in self.rules):

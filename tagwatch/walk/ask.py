@@ -35,15 +35,14 @@ from typing import Protocol, runtime_checkable
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.engine.interface import Engine, Sink, Slot
 from tagwatch.crawl.engine.local import run
-from tagwatch.crawl.image_reader import Before
 from tagwatch.crawl.plan import PlanSettings, Want, in_turn, plan, wants_of
+from tagwatch.crawl.ration import Before
 from tagwatch.crawl.refusal import broken, refused
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import LedgerError, OutOfTimeError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.snapshot import (
-    Document,
     Failure,
     Gone,
     Quota,
@@ -68,7 +67,7 @@ from tagwatch.walk.watch_list import (
     want_of_watch,
     wants_of_bases,
 )
-from tagwatch.walk.work import Batch, RegistrySlot, broken_snapshot
+from tagwatch.walk.work import Batch, RegistrySlot, Shelf, broken_snapshot
 
 __all__ = ["Answers", "Asker", "Expecting", "Patience", "RepositoryAnswer", "open_asker"]
 __all__ += ["open_slot", "wants_of_run"]
@@ -211,19 +210,18 @@ async def open_asker(
         host: RegistrySettings(**options) for host, options in site.settings.registries.items()
     }
 
-    async def recall(digest: Digest) -> Document | None:
-        return ledger.documents((digest,)).get(digest)
-
+    shelf = Shelf(ledger)
     opened = open_registries(settings, environment=site.environment, home=site.home)
     async with (
         opened as registries,
-        open_slot(RegistrySlot(registries, settings, recall), site) as slot,
+        open_slot(RegistrySlot(registries, settings, shelf.now, shelf.before), site) as slot,
     ):
         yield Asker(
             site=site,
             ledger=ledger,
             run_id=run_id,
             slot=slot,
+            shelf=shelf,
             settings=settings,
             patience=patience,
             progress=progress,
@@ -245,6 +243,7 @@ class Asker:
     ledger: Ledger
     run_id: int
     slot: Slot
+    shelf: Shelf
     settings: Mapping[str, RegistrySettings]
     patience: Patience
     progress: Callable[[RepositorySnapshot], None] | None = None
@@ -270,6 +269,7 @@ class Asker:
         urgent = sorted(wants, key=in_turn)
         repositories = dict.fromkeys(want.repository for want in urgent)
         self.slot.expect(repositories)
+        self.shelf.begin()
         progress: object = self.progress
         if isinstance(progress, Expecting):
             progress.expect(len(repositories))

@@ -11,7 +11,7 @@ from tagwatch.crawl.engine.actor import Actor
 from tagwatch.crawl.engine.cluster import Cluster, Held, survives
 from tagwatch.crawl.engine.interface import Below, Home
 from tagwatch.crawl.engine.message import Harvest, Parcel, decode_harvest, encode
-from tagwatch.crawl.image_reader import Before
+from tagwatch.crawl.ration import Before
 from tagwatch.crawl.refusal import nothing_read, refused
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.errors import ConfigError, RegistryError, TagwatchError, WorkerError
@@ -52,6 +52,7 @@ class RemoteSlot:
 
     def __init__(self, cluster: Cluster, home: Home, host: str) -> None:
         self._cluster, self._home, self._host = cluster, home, host
+        self._recall = home.recall(host)
         self._room, self._room_beside = (
             asyncio.Semaphore(_AT_ONCE * home.at_once(host)) for _ in range(2)
         )
@@ -188,7 +189,7 @@ class RemoteSlot:
             self._answer(number, found)
         try:
             for digest in harvest.asked:
-                self._parcel.documents[digest] = await self._home.recall(digest)
+                self._parcel.documents[digest] = await self._recall(digest)
                 self._is_due.set()
         except TagwatchError as error:  # the run's own: its ledger
             self._refuse(error)
