@@ -130,7 +130,7 @@ FLOORS: dict[str, str] = {
         diagnosis
     """,
     "crawl": """
-        ration task
+        task
         image_reader present refusal
         crawler engine plan
     """,

@@ -18,9 +18,8 @@ from typing import TypeVar
 
 from tagwatch.audit.version.candidate import candidates
 from tagwatch.audit.version.resolve import named_by_alias
-from tagwatch.crawl.image_reader import ImageReader, Recall, each, recall_nothing
+from tagwatch.crawl.image_reader import ImageReader, Ration, Recall, Ticket, each, recall_nothing
 from tagwatch.crawl.present import Present, Selection, select_tags
-from tagwatch.crawl.ration import Ration, Ticket
 from tagwatch.crawl.refusal import broken, cut_off, refused, too_many, vanished
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import (

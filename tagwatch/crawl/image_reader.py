@@ -1,16 +1,28 @@
-"""Read images by digest: manifests, configs and attestations that are not stored yet."""
+"""Read images by digest: manifests, configs and attestations that are not stored yet.
+
+Where a registry's pulls are counted, what is read follows from the plan: the images of a task are
+given room when all tasks that were called before it have what they want, and what one of them
+pulls is not pulled again for another. So it does not matter which answer is the first to come.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections import defaultdict, deque
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Container,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
-from tagwatch.crawl.ration import Ticket
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import (
     HostileAnswerError,
@@ -31,21 +43,91 @@ from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
 from tagwatch.registry.interface import FreePulls, PullRoom, Registry
 
-__all__ = ["ImageReader", "Recall", "each", "lacks", "recall_nothing"]
+__all__ = ["Before", "ImageReader", "Ration", "Recall", "Ticket", "each", "lacks", "recall_nothing"]
 
 _MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
 _MOST_AT_ONCE = 256
 """The most that the `concurrency` of a registry may be."""
+_MOST_KEPT_BYTES = 32 * 1024 * 1024
+"""So much of what was pulled is kept for others: some ten thousand manifests and configs."""
 _MOST_PLATFORMS = 64
 """So many platforms of one index are read; real ones have up to 20, Windows builds included."""
 
 _Item = TypeVar("_Item")
 Recall = Callable[[Digest], Awaitable[Document | None]]
+Before = Callable[[], Awaitable[object]]
 
 
 async def recall_nothing(_: Digest) -> Document | None:
     """Return what is stored where nothing is."""
     return None
+
+
+class Ration:
+    """What the tasks of one registry share in a run: an order of pulls, and what was pulled."""
+
+    def __init__(self) -> None:
+        self._first: deque[Ticket] = deque()
+        self._last: deque[Ticket] = deque()
+        self._under_way: dict[Digest, asyncio.Future[None]] = {}
+        self._kept: dict[Digest, Document] = {}
+        self._bytes_left = _MOST_KEPT_BYTES
+
+    @contextmanager
+    def ticket(self, before: Before | None = None) -> Iterator[Ticket]:
+        """Yield the ticket of the next task; those with a `before` have a queue of their own."""
+        ticket = Ticket(self, self._first if before is None else self._last, before)
+        try:
+            yield ticket
+        finally:
+            ticket.pass_on()
+
+    async def share(self, digest: Digest, ask: Callable[[], Awaitable[Document]]) -> Document:
+        """Return what `ask` returns, or returned before for the same digest."""
+        while digest in self._under_way:  # of several only one asks, and the next where it fails
+            await asyncio.wait([self._under_way[digest]])
+        if digest in self._kept:
+            return self._kept[digest]
+        ended = self._under_way[digest] = asyncio.get_running_loop().create_future()
+        try:
+            document = await ask()
+        finally:
+            del self._under_way[digest]
+            ended.set_result(None)
+        if len(document.raw) <= self._bytes_left:
+            self._bytes_left -= len(document.raw)
+            self._kept[digest] = document
+        return document
+
+
+class Ticket:
+    """The place of a task among those that want pulls of the same registry."""
+
+    def __init__(self, ration: Ration, queue: deque[Ticket], before: Before | None) -> None:
+        self.ration = ration
+        self._queue, self._before = queue, before
+        self.has_passed = False
+        self.is_first = asyncio.Event()
+        queue.append(self)
+        self._call_first()
+
+    async def turn(self) -> None:
+        """Wait until all tasks before it have passed on."""
+        if self._before is not None:
+            await self._before()
+        await self.is_first.wait()
+
+    def pass_on(self) -> None:
+        """Let the next task have its turn: this one has what it wants, or ends."""
+        self.has_passed = True
+        self.is_first.set()  # what it wants later waits for nobody
+        self._call_first()
+
+    def _call_first(self) -> None:
+        while self._queue and self._queue[0].has_passed:
+            self._queue.popleft()
+        if self._queue:
+            self._queue[0].is_first.set()
 
 
 class ImageReader:

@@ -35,8 +35,8 @@ from typing import Protocol, runtime_checkable
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.engine.interface import Engine, Sink, Slot
 from tagwatch.crawl.engine.local import run
+from tagwatch.crawl.image_reader import Before
 from tagwatch.crawl.plan import PlanSettings, Want, in_turn, plan, wants_of
-from tagwatch.crawl.ration import Before
 from tagwatch.crawl.refusal import broken, refused
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import LedgerError, OutOfTimeError

@@ -19,8 +19,7 @@ import msgspec
 from tagwatch.crawl.crawler import crawl_repository
 from tagwatch.crawl.engine.interface import Below, Login, Opener
 from tagwatch.crawl.engine.message import encode_logins
-from tagwatch.crawl.image_reader import Recall, recall_nothing
-from tagwatch.crawl.ration import Before, Ration, Ticket
+from tagwatch.crawl.image_reader import Before, Ration, Recall, Ticket, recall_nothing
 from tagwatch.crawl.refusal import broken, nothing_read, refused
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.errors import OutOfTimeError, RegistryError, TagwatchError

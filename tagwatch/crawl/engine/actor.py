@@ -17,7 +17,7 @@ from typing import Any
 
 from tagwatch.crawl.engine.interface import Below, Opener, Slot
 from tagwatch.crawl.engine.message import Harvest, Parcel, decode_parcel, encode
-from tagwatch.crawl.ration import Before
+from tagwatch.crawl.image_reader import Before
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.errors import TagwatchError
 from tagwatch.image.digest import Digest

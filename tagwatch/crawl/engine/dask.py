@@ -18,7 +18,7 @@ from tagwatch.crawl.engine.connection import Certificate
 from tagwatch.crawl.engine.interface import Below, Home, Login, Slot
 from tagwatch.crawl.engine.message import decode_logins
 from tagwatch.crawl.engine.remote import RemoteSlot
-from tagwatch.crawl.ration import Before
+from tagwatch.crawl.image_reader import Before
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot

@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, runtime_checkable
 
-from tagwatch.crawl.image_reader import Recall
-from tagwatch.crawl.ration import Before
+from tagwatch.crawl.image_reader import Before, Recall
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure, RepositorySnapshot

@@ -11,7 +11,7 @@ from tagwatch.crawl.engine.actor import Actor
 from tagwatch.crawl.engine.cluster import Cluster, Held, survives
 from tagwatch.crawl.engine.interface import Below, Home
 from tagwatch.crawl.engine.message import Harvest, Parcel, decode_harvest, encode
-from tagwatch.crawl.ration import Before
+from tagwatch.crawl.image_reader import Before
 from tagwatch.crawl.refusal import nothing_read, refused
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.errors import ConfigError, RegistryError, TagwatchError, WorkerError

@@ -11,8 +11,7 @@ import pytest
 from aiohttp import web
 
 from tagwatch.crawl.engine.local import run
-from tagwatch.crawl.image_reader import Recall, recall_nothing
-from tagwatch.crawl.ration import Ration
+from tagwatch.crawl.image_reader import Ration, Recall, recall_nothing
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import UnavailableError
 from tagwatch.image.digest import Digest
