@@ -156,16 +156,9 @@ class Estate:
 
     folder: Path
     places: list[tuple[Place, Stock]]
-    short: frozenset[str] = frozenset()
-    """The registries that have a budget: who comes first, by chance, is read of them."""
 
     def configure(self, engine: str, *, limits: Sequence[Mapping[str, float]] = LIMITS) -> None:
         """Watch every tag of every repository."""
-        self.short = frozenset(
-            place.host
-            for at, (place, _) in enumerate(self.places)
-            if "budget" in limits[at % len(limits)]
-        )
         watch = "".join(
             f"  - {{image: '{place.host}/{path}'}}\n"
             for place, stock in self.places
@@ -192,10 +185,7 @@ class Estate:
             place.let_move(count)
 
     def intervals(self) -> list[tuple[str, ...]]:
-        """What the ledger knows of every tag, with the number of the night for the time.
-
-        A move is explained where its images were read, which a budget leaves to chance.
-        """
+        """What the ledger knows of every tag, with the number of the night for the time."""
         site = open_site(self.folder / "tagwatch.yaml", environment={})
         names = {place.host: str(number) for number, (place, _) in enumerate(self.places)}
         with Ledger.open(site.database, site.origins) as ledger:
@@ -206,8 +196,7 @@ class Estate:
         return sorted(
             (
                 names[home.host], home.path, one.tag, one.digest, str(one.version),
-                "" if home.host in self.short else str(one.verdict), str(one.ended),
-                str(times.index(one.first_seen)),
+                str(one.verdict), str(one.ended), str(times.index(one.first_seen)),
             )
             for home, one in found
         )  # fmt: skip

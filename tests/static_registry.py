@@ -1,8 +1,8 @@
 """A registry that costs next to nothing: documents made from their names, by a bare protocol.
 
 Run: python -m tests.static_registry CONFIG   (the JSON of a `Stock`); it prints its port.
-Being asked for `/stats` it tells what it was asked: requests by kind, connections, bytes sent, the
-most requests at once and in one second.
+Being asked for `/stats` it tells what it was asked: requests by kind, the manifests that it gave,
+connections, bytes sent, the most requests at once and in one second.
 Being asked for `/move/N` it lets the next N tags serve other images, round and round.
 """
 
@@ -30,14 +30,17 @@ _KINDS = {"tags": "tags", "manifests": "manifest", "blobs": "config", "referrers
 class Stock:
     """`repositories` called `<group>/<n>` of `tags` tags each, `shared` tags to an image.
 
-    `delay_seconds`: how long every answer is kept back. `tls`: certificate and key. `a_second`: so
-    many requests are answered in a second, the others refused; 0: all are answered.
+    `delay_seconds`: how long every answer is kept back; `scatter_seconds`: up to how much longer,
+    which differs from one question to another, and with `seed`. `tls`: certificate and key.
+    `a_second`: so many requests are answered in a second, the others refused; 0: all are answered.
     """
 
     repositories: int = 200
     tags: int = 5
     shared: int = 1
     delay_seconds: float = 0.0
+    scatter_seconds: float = 0.0
+    seed: int = 0
     tls: tuple[str, str] | None = None
     a_second: int = 0
     group: str = "team"
@@ -53,6 +56,13 @@ class Stock:
     def names(self) -> list[str]:
         """The tags of every repository: one line of versions."""
         return [f"1.{number // 100}.{number % 100}" for number in range(self.tags)]
+
+    def delay(self, method: str, target: str) -> float:
+        """How long the answer to a question is kept back."""
+        if not self.scatter_seconds:
+            return self.delay_seconds
+        chance = sha256(f"{self.seed} {method} {target}".encode()).digest()[0] / 255
+        return self.delay_seconds + chance * self.scatter_seconds
 
     def image(self, path: str, tag: str, moves: int = 0) -> Image:
         """What a tag serves that moved so often."""
@@ -112,6 +122,7 @@ class _Server:
     def __init__(self, stock: Stock) -> None:
         self.stock = stock
         self.requests: Counter[str] = Counter()
+        self.pulled: list[str] = []
         self.connections = 0
         self.open = 0
         self.most_open = 0
@@ -129,6 +140,7 @@ class _Server:
         if target == "/stats":
             body = _json(
                 requests=self.requests,
+                pulled=self.pulled,
                 connections=self.connections,
                 most_open=self.most_open,
                 bytes=self.bytes,
@@ -136,6 +148,7 @@ class _Server:
                 most_a_second=self.most_a_second,
             )
             self.requests.clear()
+            self.pulled.clear()
             self.bytes = self.most_at_once = self.most_a_second = 0
             self.connections = self.most_open = self.open - 1
             return _response(body)
@@ -158,6 +171,7 @@ class _Server:
             case "tags":
                 return _response(_json(name=path, tags=self.stock.names()))
             case "manifests":
+                self.pulled.append(f"{path}@{reference}")
                 return self._manifest(path, reference, head=False)
             case "referrers":
                 return _response(_json(schemaVersion=2, mediaType=_INDEX, manifests=[]), "", _INDEX)
@@ -236,7 +250,7 @@ class _Connection(asyncio.Protocol):
             method, target, _ = request.split(b"\r\n", 1)[0].decode().split(" ")
             answer = self._server.answer(method, target)
             self._server.bytes += len(answer) if target != "/stats" else 0
-            delay = self._server.stock.delay_seconds
+            delay = self._server.stock.delay(method, target)
             if delay and target != "/stats":
                 self._server.at_once += 1
                 self._server.most_at_once = max(self._server.most_at_once, self._server.at_once)

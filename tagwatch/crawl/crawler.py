@@ -10,13 +10,15 @@ free, of every platform.
 from __future__ import annotations
 
 from asyncio import sleep
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import TypeVar
 
 from tagwatch.audit.version.candidate import candidates
 from tagwatch.audit.version.resolve import named_by_alias
-from tagwatch.crawl.image_reader import Before, ImageReader, Recall, each, recall_nothing
+from tagwatch.crawl.image_reader import ImageReader, Ration, Recall, Ticket, each, recall_nothing
 from tagwatch.crawl.present import Present, Selection, select_tags
 from tagwatch.crawl.refusal import broken, cut_off, refused, too_many, vanished
 from tagwatch.crawl.task import CrawlTask, Need
@@ -56,6 +58,8 @@ from tagwatch.registry.interface import (
 
 __all__ = ["crawl_repository"]
 
+_Item = TypeVar("_Item")
+
 _MAX_ROUNDS = 4
 _PATIENT = nullcontext()
 _MOST_ASKED = 500
@@ -65,13 +69,16 @@ async def crawl_repository(
     task: CrawlTask,
     registry: Registry,
     recall: Recall = recall_nothing,
-    before: Before | None = None,
+    ticket: Ticket | None = None,
 ) -> RepositorySnapshot:
     """Ask everything in `task`; what a registry refuses is a failure in the snapshot, never raised.
 
-    `recall`, `before`: see `ImageReader`.
+    `recall`, `ticket`: see `ImageReader`.
     """
-    crawl = _Crawl(task=task, registry=registry, recall=recall, before=before)
+    if ticket is None:
+        with Ration().ticket() as alone:
+            return await crawl_repository(task, registry, recall, alone)
+    crawl = _Crawl(task=task, registry=registry, recall=recall, ticket=ticket)
     listing = await crawl.list_names()
     await sleep(0)  # a list may be long: between its readings the run's time may be over
     selection = crawl.select(listing)
@@ -96,7 +103,7 @@ class _Crawl:
     task: CrawlTask
     registry: Registry
     recall: Recall
-    before: Before | None
+    ticket: Ticket
     seen: dict[str, TagObservation] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     pins: dict[Digest, bool] = field(default_factory=dict)
@@ -110,7 +117,7 @@ class _Crawl:
     now: Present = field(init=False)
 
     def __post_init__(self) -> None:
-        self.images = ImageReader(self.task, self.registry, self.recall, self.before)
+        self.images = ImageReader(self.task, self.registry, self.recall, self.ticket)
         self.now = Present(
             task=self.task, seen=self.seen, has_catalogue=self.registry.has_catalogue
         )
@@ -339,7 +346,18 @@ class _Crawl:
         def lacking(part: tuple[Digest, ...]) -> list[Digest]:
             return [digest for digest in part if digest not in self.images.documents]
 
-        await each(one, sorted(self.task.parts), self.images.crew)
+        others = Need.DOCUMENTS | Need.UNNAMED
+        await self.each_image(one, sorted(self.task.parts), are_last=not self.task.needs & others)
+
+    async def each_image(
+        self, read: Callable[[_Item], Awaitable[None]], items: Iterable[_Item], *, are_last: bool
+    ) -> None:
+        """Read images, in their order; after the last ones other tasks have their turn."""
+
+        async def one(item: _Item | None) -> None:
+            await (self.images.let_pass() if item is None else read(item))
+
+        await each(one, chain(items, (None,) if are_last else ()), self.images.crew)
 
     def unnamed(
         self, documented: frozenset[str], listing: Listing | None
@@ -379,11 +397,8 @@ class _Crawl:
             except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
                 self.failures.append(broken(self.task.repository, error, tag or None))
 
-        await each(
-            one,
-            [item for item in digests.items() if item[0] not in self.task.documents],
-            self.images.crew,
-        )
+        lacking = [item for item in digests.items() if item[0] not in self.task.documents]
+        await self.each_image(one, lacking, are_last=True)
 
     def disown(self, digest: Digest, error: RegistryError | InvalidDocumentError) -> None:
         """Forget a digest where the bytes under it have another one: it was never served."""

@@ -1,11 +1,25 @@
-"""Read images by digest: manifests, configs and attestations that are not stored yet."""
+"""Read images by digest: manifests, configs and attestations that are not stored yet.
+
+Where a registry's pulls are counted, what is read follows from the plan: the images of a task are
+given room when all tasks that were called before it have what they want, and what one of them
+pulls is not pulled again for another. So it does not matter which answer is the first to come.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Container,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -29,11 +43,13 @@ from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
 from tagwatch.registry.interface import Crew, Crewed, FreePulls, PullRoom, Registry
 
-__all__ = ["Before", "ImageReader", "Recall", "each", "lacks", "recall_nothing"]
+__all__ = ["Before", "ImageReader", "Ration", "Recall", "Ticket", "each", "lacks", "recall_nothing"]
 
 _MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
 _MOST_AT_ONCE = 256
 """The `concurrency` of a registry that has no crew: the most that may be configured."""
+_MOST_KEPT_BYTES = 32 * 1024 * 1024
+"""So much of what was pulled is kept for others: some ten thousand manifests and configs."""
 _MOST_PLATFORMS = 64
 """So many platforms of one index are read; real ones have up to 20, Windows builds included."""
 
@@ -47,22 +63,88 @@ async def recall_nothing(_: Digest) -> Document | None:
     return None
 
 
+class Ration:
+    """What the tasks of one registry share in a run: an order of pulls, and what was pulled."""
+
+    def __init__(self) -> None:
+        self._first: deque[Ticket] = deque()
+        self._last: deque[Ticket] = deque()
+        self._under_way: dict[Digest, asyncio.Future[None]] = {}
+        self._kept: dict[Digest, Document] = {}
+        self._bytes_left = _MOST_KEPT_BYTES
+
+    @contextmanager
+    def ticket(self, before: Before | None = None) -> Iterator[Ticket]:
+        """Yield the ticket of the next task; those with a `before` have a queue of their own."""
+        ticket = Ticket(self, self._first if before is None else self._last, before)
+        try:
+            yield ticket
+        finally:
+            ticket.pass_on()
+
+    async def share(self, digest: Digest, ask: Callable[[], Awaitable[Document]]) -> Document:
+        """Return what `ask` returns, or returned before for the same digest."""
+        while digest in self._under_way:  # of several only one asks, and the next where it fails
+            await asyncio.wait([self._under_way[digest]])
+        if digest in self._kept:
+            return self._kept[digest]
+        ended = self._under_way[digest] = asyncio.get_running_loop().create_future()
+        try:
+            document = await ask()
+        finally:
+            del self._under_way[digest]
+            ended.set_result(None)
+        if len(document.raw) <= self._bytes_left:
+            self._bytes_left -= len(document.raw)
+            self._kept[digest] = document
+        return document
+
+
+class Ticket:
+    """The place of a task among those that want pulls of the same registry."""
+
+    def __init__(self, ration: Ration, queue: deque[Ticket], before: Before | None) -> None:
+        self.ration = ration
+        self._queue, self._before = queue, before
+        self.has_passed = False
+        self.is_first = asyncio.Event()
+        queue.append(self)
+        self._call_first()
+
+    async def turn(self) -> None:
+        """Wait until all tasks before it have passed on."""
+        if self._before is not None:
+            await self._before()
+        await self.is_first.wait()
+
+    def pass_on(self) -> None:
+        """Let the next task have its turn: this one has what it wants, or ends."""
+        self.has_passed = True
+        self.is_first.set()  # what it wants later waits for nobody
+        self._call_first()
+
+    def _call_first(self) -> None:
+        while self._queue and self._queue[0].has_passed:
+            self._queue.popleft()
+        if self._queue:
+            self._queue[0].is_first.set()
+
+
 class ImageReader:
     """A reader of what `task` audits. `documents`: what it read; `at_hand`: manifests got already.
 
     `recall` returns what is stored of any repository: the same digest is the same bytes there.
-    `before` is waited for before a pull where the registry counts pulls.
+    `ticket` says when its turn is where the registry may refuse pulls.
     """
 
-    def __init__(
-        self, task: CrawlTask, registry: Registry, recall: Recall, before: Before | None = None
-    ) -> None:
+    def __init__(self, task: CrawlTask, registry: Registry, recall: Recall, ticket: Ticket) -> None:
         self.documents: dict[Digest, Document] = {}
         self.at_hand: dict[Digest, Document] = {one.digest: one for one in task.lacking}
         self._task = task
         self._registry = registry
         self._recall = recall
-        self._before = before
+        self._ticket = ticket
+        self._door = asyncio.Lock()
         # once for all images: to look at what an object can do takes as long as a small request
         self._free = registry if isinstance(registry, FreePulls) else None
         self._roomy = registry if isinstance(registry, PullRoom) else None
@@ -79,27 +161,54 @@ class ImageReader:
         not kept, because it would say that the whole image is stored already.
         """
         try:
-            async with self._room(digest, media_type):
+            async with self._room(self._pulls_of(digest, media_type)):
                 await self._read(digest)
         except RegistryError as error:
             self._drop(digest, error)
             raise
 
-    def _room(self, digest: Digest, media_type: str | None) -> AbstractAsyncContextManager[None]:
-        """Return room for the pulls that an image may take, where its registry counts them."""
+    def _pulls_of(self, digest: Digest, media_type: str | None) -> int:
+        """Return how many pulls an image may take."""
         platforms = 0 if media_type in MANIFEST_TYPES else len(self._task.platforms) or 1
         entries = 2 * platforms if Need.ATTESTATIONS in self._task.needs else platforms
-        return self._room_for((digest not in self.at_hand) + entries)
+        return (digest not in self.at_hand) + entries
 
     @asynccontextmanager
-    async def _room_for(self, pulls: int) -> AsyncIterator[None]:
+    async def _room(self, pulls: int) -> AsyncIterator[None]:
+        """Give room for so many pulls, where the registry counts them."""
         if not pulls or self._roomy is None:
             yield
             return
-        if self._before is not None and not self.pulls_are_free:
-            await self._before()
-        async with self._roomy.room_for_image(pulls):
+        async with AsyncExitStack() as room:
+            async with self._turn():
+                await room.enter_async_context(self._roomy.room_for_image(pulls))
             yield
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Let one image after the other ask for room, as they are ordered, when it is their turn.
+
+        Where the registry refuses none, nobody has to wait for others.
+        """
+        if self._roomy is None or not self._roomy.may_refuse_room:
+            yield
+            return
+        with self.crew.away():  # else all who wait would keep out those that they wait for
+            await self._door.acquire()  # it lets in who comes first, and they come in order
+            try:
+                await self._ticket.turn()
+            except BaseException:
+                self._door.release()
+                raise
+        try:
+            yield
+        finally:
+            self._door.release()
+
+    async def let_pass(self) -> None:
+        """Let other tasks have their turn, once all that is read until now has room."""
+        async with self._door:
+            self._ticket.pass_on()
 
     @property
     def pulls_are_free(self) -> bool:
@@ -112,8 +221,11 @@ class ImageReader:
         An index is read alone. Raises `RegistryError`, `InvalidDocumentError`.
         """
         gone: dict[Digest, NotFoundError] = {}
-        lacking = [digest for digest in digests if not await self._is_stored(digest)]
-        async with self._room_for(len(lacking)):
+        async with AsyncExitStack() as room:
+            async with self._turn():
+                lacking = [digest for digest in digests if not await self._is_stored(digest)]
+                if lacking and self._roomy is not None:
+                    await room.enter_async_context(self._roomy.room_for_image(len(lacking)))
             for digest in lacking:
                 try:
                     await self._read_platform(digest)
@@ -177,7 +289,9 @@ class ImageReader:
                 return None
             document = self.at_hand.pop(digest, None) or await self._recall(digest)
             if document is None:
-                document = await self._registry.manifest(self._task.repository, digest)
+                document = await self._shared(
+                    digest, partial(self._registry.manifest, self._task.repository, digest)
+                )
             self.documents[digest] = document
             return document
 
@@ -206,7 +320,12 @@ class ImageReader:
         stored = await self._recall(entry.digest)
         if stored is not None:
             return stored
-        return await self._registry.blob(self._task.repository, entry.digest, entry.size)
+        ask = partial(self._registry.blob, self._task.repository, entry.digest, entry.size)
+        return await self._shared(entry.digest, ask)
+
+    async def _shared(self, digest: Digest, ask: Callable[[], Awaitable[Document]]) -> Document:
+        """Return what `ask` returns; what is pulled is shared with the registry's other tasks."""
+        return await (ask() if self.pulls_are_free else self._ticket.ration.share(digest, ask))
 
 
 def lacks(
@@ -257,7 +376,7 @@ async def each(
         try:
             while left:
                 item = left.popleft()
-                if left and crew.has_room:
+                if left and crew.has_room and here < crew.most:
                     call_in()
                 await work(item)
         finally:

@@ -293,23 +293,39 @@ class Reader:
             rows = self._of_digests("SELECT digest FROM document", where)
         return frozenset(digest_of_bytes(raw) for (raw,) in rows)
 
-    def documents(self, digests: Iterable[Digest]) -> Mapping[Digest, Document]:
-        """Return the documents of these digests, where stored, with the bytes that were stored."""
+    def newest_document(self) -> int:
+        """Return a number up to which all documents are stored now; what is stored later has more.
+
+        None is taken away while a run asks.
+        """
+        return int(self._rows("SELECT coalesce(max(id), 0) FROM document")[0][0])
+
+    def documents(
+        self, digests: Iterable[Digest], *, up_to: int | None = None
+    ) -> Mapping[Digest, Document]:
+        """Return the documents of these digests, where stored, with the bytes that were stored.
+
+        `up_to`: what `newest_document` returned, if what was stored later is not wanted.
+        """
         from tagwatch.image.snapshot import Document
 
-        rows = self._of_digests("SELECT digest, media_type, raw FROM document", digests)
+        select = "SELECT digest, media_type, raw FROM document"
+        limit = f" AND id <= {up_to}" if up_to is not None else ""
+        rows = self._of_digests(select, digests, limit)
         found = (
             Document(digest=digest_of_bytes(digest), media_type=media_type, raw=expand(raw))
             for digest, media_type, raw in rows
         )
         return {document.digest: document for document in found}
 
-    def _of_digests(self, select: str, digests: Iterable[Digest]) -> list[Any]:
+    def _of_digests(self, select: str, digests: Iterable[Digest], more: str = "") -> list[Any]:
         blobs = [digest_to_bytes(digest) for digest in digests]
         rows: list[Any] = []
         for start in range(0, len(blobs), _MAX_PARAMETERS):
             part = blobs[start : start + _MAX_PARAMETERS]
-            rows += self._rows(f"{select} WHERE digest IN ({', '.join('?' * len(part))})", part)
+            rows += self._rows(
+                f"{select} WHERE digest IN ({', '.join('?' * len(part))}){more}", part
+            )
         return rows
 
     # Bases

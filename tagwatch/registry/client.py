@@ -97,6 +97,11 @@ class RegistryClient:
         """See `FreePulls`."""
         return self._meter.is_unlimited
 
+    @property
+    def may_refuse_room(self) -> bool:
+        """See `PullRoom`."""
+        return self._meter.may_refuse
+
     def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
         """See `PullRoom`."""
         return self._meter.room_for_image(pulls, self.oci.host)
@@ -224,6 +229,12 @@ class Registries:
         for host, paths in self._expected.items():
             if host in self._clients:
                 self._clients[host].oci.authorizer.expect(paths)
+
+    def counts_pulls(self, host: str) -> bool:
+        """Return True for a registry whose pulls are counted, as far as is known before asking."""
+        name = canonical_host(host)
+        settings = self._settings_of(name)
+        return settings.budget is not None or line_of(name, settings).kind == "hub"
 
     @property
     def requests(self) -> dict[str, dict[str, int]]:

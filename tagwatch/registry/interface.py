@@ -6,8 +6,8 @@ safety are this room's business. Requests are counted by kind in `requests`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Protocol, Self, runtime_checkable
 
@@ -106,6 +106,15 @@ class Crew:
         """True where one more would not only wait."""
         return self.size < self.most
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Leave the place of one to another who can ask, for as long as this one cannot."""
+        self.size -= 1
+        try:
+            yield
+        finally:
+            self.size += 1
+
 
 @runtime_checkable
 class Crewed(Protocol):
@@ -144,6 +153,10 @@ class FreePulls(Protocol):
 @runtime_checkable
 class PullRoom(Protocol):
     """A `Registry` that sees to it that an image is not begun whose pulls cannot be paid for."""
+
+    @property
+    def may_refuse_room(self) -> bool:
+        """True where pulls are limited, or where that is not known yet: the order matters."""
 
     def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
         """Return room to read an image of at most `pulls` manifests. Raises `RegistryError`."""

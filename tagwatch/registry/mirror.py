@@ -185,6 +185,11 @@ class RoutedRegistry:
         """See `Crewed`: that of the host which is named, whoever answers for it."""
         return self.origin.crew if isinstance(self.origin, Crewed) else None
 
+    @property
+    def may_refuse_room(self) -> bool:
+        """See `PullRoom`."""
+        return True
+
     def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
         """See `PullRoom`. What mirrors have costs the origin nothing: it is not asked for room."""
         if isinstance(self.origin, PullRoom) and not any(rule.mirrors for rule in self.rules):

@@ -42,7 +42,6 @@ from tagwatch.errors import LedgerError, OutOfTimeError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import (
-    Document,
     Failure,
     Gone,
     Quota,
@@ -64,7 +63,7 @@ from tagwatch.walk.watch_list import (
     want_of_watch,
     wants_of_bases,
 )
-from tagwatch.walk.work import Batch, RegistrySlot, broken_snapshot
+from tagwatch.walk.work import Batch, RegistrySlot, Shelf, broken_snapshot
 
 __all__ = ["Answers", "Asker", "Expecting", "RepositoryAnswer", "open_asker"]
 __all__ += ["engine_options", "open_slot", "wants_of_run"]
@@ -167,19 +166,18 @@ async def open_asker(
         host: RegistrySettings(**options) for host, options in site.settings.registries.items()
     }
 
-    async def recall(digest: Digest) -> Document | None:
-        return ledger.documents((digest,)).get(digest)
-
+    shelf = Shelf(ledger)
     opened = open_registries(settings, environment=site.environment, home=site.home)
     async with (
         opened as registries,
-        open_slot(RegistrySlot(registries, settings, recall), site) as slot,
+        open_slot(RegistrySlot(registries, settings, shelf.now, shelf.before), site) as slot,
     ):
         yield Asker(
             site=site,
             ledger=ledger,
             run_id=run_id,
             slot=slot,
+            shelf=shelf,
             settings=settings,
             patience=patience,
             progress=progress,
@@ -214,6 +212,7 @@ class Asker:
     ledger: Ledger
     run_id: int
     slot: Slot
+    shelf: Shelf
     settings: Mapping[str, RegistrySettings]
     patience: Patience
     progress: Callable[[RepositorySnapshot], None] | None = None
@@ -239,6 +238,7 @@ class Asker:
         urgent = sorted(wants, key=in_turn)
         repositories = dict.fromkeys(want.repository for want in urgent)
         self.slot.expect(repositories)
+        self.shelf.begin()
         progress: object = self.progress
         if isinstance(progress, Expecting):
             progress.expect(len(repositories))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -17,12 +18,15 @@ import msgspec
 
 from tagwatch.crawl.crawler import crawl_repository
 from tagwatch.crawl.engine.interface import Below, Login, Opener
-from tagwatch.crawl.image_reader import Before, Recall, recall_nothing
+from tagwatch.crawl.engine.message import encode_logins
+from tagwatch.crawl.image_reader import Before, Ration, Recall, Ticket, recall_nothing
 from tagwatch.crawl.refusal import broken, nothing_read, refused
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.errors import OutOfTimeError, RegistryError, TagwatchError
+from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import RepositorySnapshot
+from tagwatch.image.snapshot import Document, RepositorySnapshot
+from tagwatch.ledger.read import Reader
 from tagwatch.registry.client import Registries, open_registries
 from tagwatch.registry.host import canonical_host
 from tagwatch.registry.interface import RepositoryNames
@@ -39,6 +43,26 @@ _MOST = 32
 that the other half goes on asking meanwhile."""
 
 
+class Shelf:
+    """The stored documents, as who asks registries may look them up."""
+
+    def __init__(self, ledger: Reader) -> None:
+        self._ledger = ledger
+        self.begin()
+
+    def begin(self) -> None:
+        """Take note that asking begins now."""
+        self._newest = self._ledger.newest_document()
+
+    async def now(self, digest: Digest) -> Document | None:
+        """Return what is stored by now."""
+        return self._ledger.documents((digest,)).get(digest)
+
+    async def before(self, digest: Digest) -> Document | None:
+        """Return what was stored when asking began."""
+        return self._ledger.documents((digest,), up_to=self._newest).get(digest)
+
+
 class RegistrySlot:
     """The slot of this process; see `crawl.engine.interface.Home`."""
 
@@ -47,16 +71,25 @@ class RegistrySlot:
         registries: Registries,
         settings: Mapping[str, RegistrySettings],
         recall: Recall = recall_nothing,
+        recall_earlier: Recall | None = None,
     ) -> None:
+        """`recall_earlier`: of what was stored when asking began; None: `recall` is both."""
         self._registries = registries
         self._settings = settings
-        self.recall = recall
+        self._recall, self._recall_earlier = recall, recall_earlier or recall
+        self._rations = defaultdict[str, Ration](Ration)
 
     async def crawl(self, task: CrawlTask, before: Before | None = None) -> RepositorySnapshot:
         """See `Slot.crawl`. Errors of the run itself (its ledger, its settings) are raised."""
-        registry = self._registries.of(task.repository.host)
+        host = self.name(task.repository.host)
+        with self._rations[host].ticket(before) as ticket:
+            return await self._crawl(task, host, ticket)
+
+    async def _crawl(self, task: CrawlTask, host: str, ticket: Ticket) -> RepositorySnapshot:
         try:
-            return await crawl_repository(task, registry, self.recall, before)
+            return await crawl_repository(
+                task, self._registries.of(host), self.recall(host), ticket
+            )
         except OutOfTimeError as error:
             return broken_snapshot(task.repository, task.at, error)
         except TagwatchError:
@@ -86,6 +119,10 @@ class RegistrySlot:
     def lanes(self) -> int:
         """See `Slot.lanes`."""
         return _LANES
+
+    def recall(self, host: str) -> Recall:
+        """See `Home.recall`."""
+        return self._recall_earlier if self._registries.counts_pulls(host) else self._recall
 
     @property
     def opener(self) -> Opener:
@@ -132,8 +169,6 @@ async def open_elsewhere(packed: bytes, recall: Recall) -> AsyncIterator[Registr
 
 async def find_logins(question: bytes) -> bytes:
     """Return where this process finds a login for each registry; see `Home.login_finder`."""
-    from tagwatch.crawl.engine.message import encode_logins  # what only a cluster needs
-
     asked = msgspec.msgpack.decode(question, type=tuple[list[str], dict[str, RegistrySettings]])
     hosts, settings = asked
     found: dict[str, Login] = {}

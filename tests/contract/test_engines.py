@@ -12,7 +12,7 @@ import pytest
 
 from tagwatch.crawl.engine.interface import Slot
 from tagwatch.crawl.engine.local import run
-from tagwatch.crawl.image_reader import recall_nothing
+from tagwatch.crawl.image_reader import Recall, recall_nothing
 from tagwatch.crawl.task import CrawlTask, Pattern
 from tagwatch.errors import ConfigError
 from tagwatch.family import ENGINES
@@ -79,13 +79,15 @@ def tasks() -> list[CrawlTask]:
 
 
 @asynccontextmanager
-async def home_of(shelf: Shelf, **settings: Any) -> AsyncIterator[RegistrySlot]:
+async def home_of(
+    shelf: Shelf, recall: Recall = recall_nothing, **settings: Any
+) -> AsyncIterator[RegistrySlot]:
     async with serving(shelf) as address:
         chosen = {
             HOST: RegistrySettings(endpoint=address, credential="anonymous", **settings),
         }
         async with registries(chosen) as opened:
-            yield RegistrySlot(opened, chosen)
+            yield RegistrySlot(opened, chosen, recall)
 
 
 def keeping(found: list[RepositorySnapshot]) -> Callable[[RepositorySnapshot], Awaitable[None]]:
@@ -169,11 +171,9 @@ async def test_what_is_stored_is_not_read_again(
         asked.append(digest)
         return stored.get(digest)
 
-    async with home_of(shelf) as home:
-        home.recall = recall
-        async with open_engine(home) as slot:
-            found = await asyncio.gather(*map(slot.crawl, tasks()[:3]))
-            requests = slot.requests[HOST]
+    async with home_of(shelf, recall) as home, open_engine(home) as slot:
+        found = await asyncio.gather(*map(slot.crawl, tasks()[:3]))
+        requests = slot.requests[HOST]
     assert [one.documents for one in found] == [one.documents for one in plain]
     assert {*asked} < stored.keys(), "a manifest that comes with its tag need not be known"
     assert "config" not in requests

@@ -1,17 +1,23 @@
-"""Batches: what waits together is stored together, and nobody goes on before it is."""
+"""Batches: what waits together is stored together; and what is stored, as slots look it up."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from tagwatch.errors import LedgerError
+from tagwatch.image.digest import digest_of
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import RepositorySnapshot, Scope
-from tagwatch.walk.work import Batch
+from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope
+from tagwatch.ledger.write import Ledger
+from tagwatch.registry.settings import RegistrySettings
+from tagwatch.value import replace
+from tagwatch.walk.work import Batch, RegistrySlot, Shelf
+from tests.registry.harness import registries
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -86,3 +92,38 @@ async def test_what_still_waits_is_stored_when_nobody_waits_any_more() -> None:
     assert disk.batches == [["team/1"]]
     await asyncio.sleep(0.05)
     assert disk.batches == [["team/1"]], "and not once more"
+
+
+def with_document(number: int, raw: bytes) -> RepositorySnapshot:
+    document = Document(digest=digest_of(raw), media_type="text/plain", raw=raw)
+    return replace(snapshot(number), documents={document.digest: document})
+
+
+async def test_where_pulls_are_counted_what_others_bring_meanwhile_is_not_known(
+    tmp_path: Path,
+) -> None:
+    """Whether it has come already is chance, and a pull is spent or spared."""
+    old, new = b"stored before", b"stored meanwhile"
+    chosen = {
+        "counted.example": RegistrySettings(budget=5),
+        "free.example": RegistrySettings(),
+    }
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        run_id = ledger.begin_run("scan", AT)
+        ledger.add(run_id, with_document(1, old))
+        shelf = Shelf(ledger)
+        async with registries(chosen) as opened:
+            slot = RegistrySlot(opened, chosen, shelf.now, shelf.before)
+
+            async def known(host: str) -> list[bytes]:
+                found = [await slot.recall(host)(digest_of(raw)) for raw in (old, new)]
+                return [one.raw for one in found if one is not None]
+
+            for host in ("counted.example", "docker.io", "free.example"):
+                assert await known(host) == [old]
+            ledger.add(run_id, with_document(2, new))
+            assert await known("counted.example") == [old]
+            assert await known("docker.io") == [old], "Docker Hub counts pulls, told or not"
+            assert await known("free.example") == [old, new]
+            shelf.begin()
+            assert await known("counted.example") == [old, new], "asking began anew"

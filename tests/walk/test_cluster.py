@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from tests.walk.command import Workplace
 from tests.walk.conftest import Shop
 
 SHORT = next(number for number, limits in enumerate(LIMITS) if "budget" in limits)
-"""The registry with a budget: what of it is read is what comes first."""
-STOCK = Stock(repositories=6, tags=3, delay_seconds=0.02)
+"""The registry with a budget: what of it is read follows from the plan."""
+STOCK = Stock(repositories=6, tags=3, delay_seconds=0.01, scatter_seconds=0.02)
 
 
 @pytest.fixture(scope="module")
@@ -58,26 +59,25 @@ async def nights(estate: Estate, engine: str, count: int) -> tuple[list[Any], li
 async def test_limits_hold_over_nights_and_nothing_differs(
     tmp_path: Path, cluster: Cluster
 ) -> None:
-    """Registries with different limits, counted where they are asked."""
+    """Registries with different limits, counted where they are asked.
+
+    Their answers are late by chance, here by another one than there.
+    """
     found = {}
-    for name, engine in (("here", "local"), ("there", dask(cluster))):
-        with serving_estate(tmp_path / name, 5, STOCK) as estate:
+    for seed, (name, engine) in enumerate((("here", "local"), ("there", dask(cluster)))):
+        with serving_estate(tmp_path / name, 5, replace(STOCK, seed=seed)) as estate:
             found[name] = await nights(estate, engine, 3)
     (here, known_here), (there, known_there) = found["here"], found["there"]
     assert known_there == known_here
     assert len(known_here) > 5 * STOCK.repositories * STOCK.tags, "tags moved"
     for night_here, night_there in zip(here, there, strict=True):
-        for number, (one, other) in enumerate(zip(night_here, night_there, strict=True)):
-            by_chance = {"manifest", "config"} if number == SHORT else set()
-            kinds = one["requests"].keys() - by_chance
-            assert {kind: other["requests"][kind] for kind in kinds} == {
-                kind: one["requests"][kind] for kind in kinds
-            }
-            assert other["requests"].keys() - by_chance == kinds
+        for one, other in zip(night_here, night_there, strict=True):
+            assert other["requests"] == one["requests"]
+            assert sorted(other["pulled"]) == sorted(one["pulled"])
             assert other["requests"]["ping"] == 1
         for night in (night_here, night_there):
             assert night[0]["most_at_once"] <= 2
-            assert night[1]["most_a_second"] <= 22, "10 a second, 10 saved up, 2 held up"
+            assert night[1]["most_a_second"] <= 30, "10 a second and 10 saved up, of one slot"
             assert night[2]["most_at_once"] <= 4
             assert night[SHORT]["requests"]["manifest"] <= 9
             assert all(one["most_at_once"] <= 8 for one in night)

@@ -41,7 +41,11 @@ class Slot(Protocol):
     """
 
     async def crawl(self, task: CrawlTask, before: Before | None = None) -> RepositorySnapshot:
-        """Read one repository. A pull that is counted waits for `before`."""
+        """Read one repository. A pull that is counted waits for `before`.
+
+        Counted pulls are made in the order of the calls, whatever answers first; those that wait
+        for something have an order of their own.
+        """
 
     async def below(self, prefix: Repository, path: str) -> Below:
         """List the repositories whose path begins with `path`.
@@ -82,9 +86,11 @@ It can be named: a function of a module. Raises `ConfigError`.
 class Home(Slot, Protocol):
     """The slot of this process, which knows the ledger, and how another process opens one."""
 
-    @property
-    def recall(self) -> Recall:
-        """What returns the documents that are stored already, of any repository."""
+    def recall(self, host: str) -> Recall:
+        """Return what knows the documents that are stored already, of any repository.
+
+        A registry whose pulls are counted is given none that another one has only just brought.
+        """
 
     @property
     def opener(self) -> Opener:

@@ -52,6 +52,7 @@ class RemoteSlot:
 
     def __init__(self, cluster: Cluster, home: Home, host: str) -> None:
         self._cluster, self._home, self._host = cluster, home, host
+        self._recall = home.recall(host)
         self._room, self._room_beside = (
             asyncio.Semaphore(_AT_ONCE * home.at_once(host)) for _ in range(2)
         )
@@ -188,7 +189,7 @@ class RemoteSlot:
             self._answer(number, found)
         try:
             for digest in harvest.asked:
-                self._parcel.documents[digest] = await self._home.recall(digest)
+                self._parcel.documents[digest] = await self._recall(digest)
                 self._is_due.set()
         except TagwatchError as error:  # the run's own: its ledger
             self._refuse(error)

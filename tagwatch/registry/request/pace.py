@@ -274,6 +274,11 @@ class Meter:
         """True as long as nothing and nobody speaks of a limit of pulls."""
         return self._budget is None and self.quota is None and not self._counted
 
+    @property
+    def may_refuse(self) -> bool:
+        """True where pulls are limited, or where an answer has yet to tell whether they are."""
+        return not self.is_unlimited and (self._left < math.inf or not self._has_answered)
+
     @asynccontextmanager
     async def room_for_image(self, pulls: int, host: str) -> AsyncIterator[None]:
         """Room to read one image whole, of at most `pulls` manifests; waits for those before it.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.crawl.image_reader import ImageReader, each
+from tagwatch.crawl.image_reader import ImageReader, Ration, each
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.image.reference import Repository
 from tagwatch.registry.client import open_registries
@@ -58,6 +58,34 @@ async def test_repositories_of_one_registry_share_a_crew() -> None:
     assert crew.size == 0
 
 
+async def test_who_waits_for_another_repository_leaves_it_room() -> None:
+    """Else those that wait for the first repository would fill the crew that it asks with."""
+    crew, is_done = Crew(8), asyncio.Event()
+    under_way = most_under_way = 0
+
+    async def wait(_: int) -> None:
+        with crew.away():
+            await is_done.wait()
+
+    async def ask(_: int) -> None:
+        nonlocal under_way, most_under_way
+        under_way += 1
+        most_under_way = max(most_under_way, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+
+    async def first() -> None:
+        await asyncio.sleep(0.01)  # it has to list its tags, and comes to its images late
+        await each(ask, range(200), crew)
+        is_done.set()
+
+    waiting = [each(wait, range(100), crew) for _ in range(20)]
+    async with asyncio.timeout(30):
+        await asyncio.gather(first(), *waiting)
+    assert most_under_way >= 8, "it has all turns"
+    assert crew.size == 0
+
+
 async def test_one_registry_has_one_crew_and_every_task_asks_with_it(tmp_path: Path) -> None:
     settings = {"a.example": RegistrySettings(concurrency=5)}
     task = CrawlTask(repository=Repository.parse("a.example/app"), at=AT)
@@ -68,7 +96,10 @@ async def test_one_registry_has_one_crew_and_every_task_asks_with_it(tmp_path: P
     async with open_registries(settings, environment={}, home=tmp_path) as opened:
         registry, other = opened.of("a.example"), opened.of("b.example")
         assert isinstance(registry, Crewed)
-        readers = [ImageReader(task, one, nothing) for one in (registry, registry, other)]
+        with Ration().ticket() as ticket:
+            readers = [
+                ImageReader(task, one, nothing, ticket) for one in (registry, registry, other)
+            ]
     first, second, third = (reader.crew for reader in readers)
     assert first is second is registry.crew
     assert third is not first
