@@ -11,7 +11,7 @@ import pytest
 
 from tagwatch.errors import InputError
 from tagwatch.source.target import Extraction, is_replaced
-from tagwatch.workspace.find import find
+from tagwatch.workspace.find import find, sources_from_globs
 from tagwatch.workspace.read import MAX_FILE_BYTES, read_bytes, read_targets
 
 
@@ -213,6 +213,20 @@ def test_a_compose_json_of_another_tool_is_no_problem(tree: Path) -> None:
 def test_a_walked_file_of_another_tool_is_passed_over(tree: Path, name: str, content: str) -> None:
     (tree / name).write_text(content, encoding="utf-8")
     assert list(read_targets(find(["."], tree).files, tree, {}, {})) == []
+
+
+def test_no_pattern_makes_our_own_files_a_charts_values(tree: Path) -> None:
+    """`sources: ["**/*.yaml"]` found images in the watch list, and a fix would have edited that."""
+    files = {
+        "tagwatch.yaml": "watch:\n  - {image: redis, tags: ['7']}\n  - image: a/b:1\n",
+        "rules/org.yaml": "# Ours.\nversion: 1  # of the form\nignores:\n  - image: redis:5\n",
+        "env/prod.yaml": "image: a/b:1\nrules: []\n",
+    }
+    write(tree, files)
+    every = sources_from_globs(["**/*.yaml"], tree).files
+    assert [file.path for file in every] == ["env/prod.yaml", "rules/org.yaml", "tagwatch.yaml"]
+    read_of = dict(read_targets(every, tree, {}, {}))
+    assert [one for part in read_of.values() for one in references(part)] == ["env/prod.yaml a/b:1"]
 
 
 def test_a_walk_finds_json_by_its_name_or_as_a_manifest(tree: Path) -> None:
