@@ -14,7 +14,7 @@ from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import Basis, Evidence, Resolution, Status, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import UNRECORDED, Change
-from tagwatch.audit.verdict.result import UNCHECKED, AuditResult, Since, is_outage
+from tagwatch.audit.verdict.result import LAPSED, UNCHECKED, AuditResult, Since, is_outage
 from tagwatch.image.digest import short_digest
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Location, Problem
@@ -138,10 +138,13 @@ def since_sentence(since: Since | None, moved: str) -> str:
     """What is different from the run before, in numbers. `moved`: see `movement.tags_moved`."""
     if since is None:
         return "first run: nothing to compare with yet"
+    lapsed = sum(LAPSED in finding.evidence for finding in since.fixed)
+    fixed = len(since.fixed) - lapsed
     parts = [
         f"{len(since.new)} new" if since.new else "",
         f"{len(since.worse)} worse" if since.worse else "",
-        f"{len(since.fixed)} fixed" if since.fixed else "",
+        f"{fixed} fixed" if fixed else "",
+        f"{lapsed} no longer told" if lapsed else "",
         moved,
     ]
     return ", ".join(part for part in parts if part) or "nothing changed"
