@@ -175,7 +175,7 @@ class _Reader:
             source = self._as_included(file) or source
         if source is None:
             if file.origin != "named":
-                return None
+                return _foreign_pipeline(file.path, head)
             by_name = source_for(file.path, b"")
             if by_name is not None and by_name[0] == "compose":
                 return Extraction()  # a `compose.json` of another tool, which a hook names
@@ -413,6 +413,15 @@ def _with_gaps(extraction: Extraction, file: File) -> Extraction:
             for one in problems
         ),
     )
+
+
+def _foreign_pipeline(path: str, head: bytes) -> Extraction | None:
+    """Return what is said of a pipeline that nothing reads; None for any other file."""
+    if not path.endswith((".yml", ".yaml")):
+        return None
+    from tagwatch.workspace.foreign import foreign_pipeline
+
+    return foreign_pipeline(path, head)
 
 
 def _is_doubtful(target: Target) -> bool:
