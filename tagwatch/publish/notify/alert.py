@@ -275,10 +275,10 @@ def _name(finding: Finding) -> str:
 
 
 def _where(findings: list[Finding]) -> str:
-    files = {finding.location.path for finding in findings}
+    others = len({finding.location.path for finding in findings}) - 1
     images = {_name(finding) for finding in findings if finding.reference is not None}
     first = findings[0].location
-    where = f"in {len(files)} files" if files - {first.path} else f"{first.path}:{first.line}"
+    where = f"{first.path}:{first.line}" + (f" and {count(others, 'other file')}" if others else "")
     also = f", also for {count(len(images) - 1, 'other image')}" if len(images) > 1 else ""
     return one_line(where, 160) + also
 
