@@ -485,7 +485,8 @@ class _Session:
         )
         settings = self._bench.settings(rule, finding.location.path, target.reference)
         if settings.severity is None:  # where the policy rates a rule, that counts everywhere
-            finding = in_sample(finding, self._case.repositories)
+            stages = target.facts.get("stages", "").split("\n")
+            finding = in_sample(finding, self._case.repositories, stages)
         if transcript is not None:
             transcript.find(finding, statement.subject)
         self.take(finding, target, statement.subject)

@@ -110,7 +110,8 @@ def run(options: argparse.Namespace) -> int:
     for said in dict.fromkeys(facts):
         note(f"tagwatch: facts from {said}, of the tags that they are about")
     tell = answer if options.format == "json" else answer_text
-    tell(_rendered(found, options.format, lifecycle, origins, words))
+    to_now = at is None and "sha256:" not in options.reference
+    tell(_rendered(found, options.format, lifecycle, origins, words, to_now=to_now))
     _tell_left(count_found, sum(len(intervals) for _, intervals in found), options)
     return 0 if count_found else 1
 
@@ -195,6 +196,8 @@ def _rendered(
     lifecycle: Lifecycle | None,
     origins: Mapping[Repository, str],
     words: Mapping[Repository, LibraryWord | None],
+    *,
+    to_now: bool,
 ) -> str:
     if form == "json":
         from tagwatch.publish.answer_document import histories_document
@@ -204,7 +207,8 @@ def _rendered(
     from tagwatch.publish.answer import history_text
 
     texts = [
-        history_text(*one, lifecycle, origin=origins[one[0]], word=words[one[0]]) for one in found
+        history_text(*one, lifecycle, origin=origins[one[0]], word=words[one[0]], to_now=to_now)
+        for one in found
     ]
     return "".join(texts) or "nothing is remembered of it\n"
 

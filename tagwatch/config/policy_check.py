@@ -14,7 +14,7 @@ from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import Option, Rule
 from tagwatch.config.document import ConfigDocument, Keys
 from tagwatch.config.policy_form import PolicyForm
-from tagwatch.config.strict import convert, nearest_of, unknown_key
+from tagwatch.config.strict import convert, nearest_of, unknown_key, with_defaults_said
 from tagwatch.errors import ConfigError, TagwatchError
 from tagwatch.family import RULES
 from tagwatch.image.platform import Platform
@@ -53,6 +53,8 @@ class PolicyCheck:
     def plain(self) -> dict[str, Any]:
         """The plain form, each part with its place as `at`. Raises `ConfigError`."""
         plain = convert(self._document, PolicyForm, self._start)
+        with_defaults_said(plain, self._document.value(self._start), PolicyForm)
+        plain.pop("version", None)
         if "rules" in plain:
             plain["rules"] = self._rules(plain["rules"], ("rules",))
         for index, override in enumerate(plain.get("overrides", ())):

@@ -13,7 +13,7 @@ from tagwatch.config.document import ConfigDocument, Keys, dotted
 from tagwatch.config.tier import risk_of
 from tagwatch.errors import ConfigError
 
-__all__ = ["convert", "nearest_of", "operators_word", "unknown_key"]
+__all__ = ["convert", "nearest_of", "operators_word", "unknown_key", "with_defaults_said"]
 
 _PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|(\[\.\.\.\])")
 _NAMES = {
@@ -37,6 +37,24 @@ def convert(
         raise _explained(document, form, start, str(error)) from error
     plain: dict[str, Any] = msgspec.to_builtins(made)
     return plain
+
+
+def with_defaults_said(plain: dict[str, Any], value: Any, form: type[msgspec.Struct]) -> None:
+    """Add to `plain` what `value` says although it is the default, single values alone.
+
+    Laid over another file, what is said counts; what is left out does not.
+    """
+    for one in msgspec.structs.fields(form):
+        if one.encode_name not in value:
+            continue
+        said, default = value[one.encode_name], one.default
+        if isinstance(default, msgspec.Struct) and isinstance(said, dict):
+            inner = plain.get(one.encode_name, {})
+            with_defaults_said(inner, said, type(default))
+            if inner:
+                plain[one.encode_name] = inner
+        elif isinstance(default, str | bool | int):
+            plain.setdefault(one.encode_name, default)
 
 
 def unknown_key(

@@ -88,16 +88,19 @@ def history_text(
     *,
     origin: str = "",
     word: LibraryWord | None = None,
+    to_now: bool = False,
 ) -> str:
     """What each tag was, oldest first, with whose clock the dates are from.
 
     `lifecycle`: how the one tag that was asked for has behaved; `origin`: see `Evidence.origin`;
-    `word`: whose word it is where no ledger holds it.
+    `word`: whose word it is where no ledger holds it; `to_now`: the last interval of each tag is
+    among them, so that one which has ended means a tag that is gone.
     """
     ordered = sorted(intervals, key=lambda interval: (interval.first_seen, interval.tag))
     if not ordered:
         return f"{one_line(str(repository))}: nothing is remembered of it\n"
-    rows = [_interval_row(interval) for interval in ordered]
+    last = {interval.tag: interval for interval in ordered} if to_now else {}
+    rows = [_interval_row(interval, last.get(interval.tag) is interval) for interval in ordered]
     still = any(not interval.ended for interval in ordered)
     return _text(
         [
@@ -173,15 +176,18 @@ def _target_row(target: Target) -> tuple[str, ...]:
     return one_line(str(target.location)), one_line(kind), said
 
 
-def _interval_row(interval: Interval) -> tuple[str, ...]:
+def _interval_row(interval: Interval, is_last: bool) -> tuple[str, ...]:
     until = date_text(interval.last_seen) + ("" if interval.ended else "+")
     kind = "" if interval.kind is Seen.SEEN else f"({interval.kind.value})"
+    gone = ""
+    if is_last and interval.ended and interval.kind is Seen.SEEN:
+        gone = f"gone since {date_text(interval.ended_at or interval.last_seen)}"
     return (
         f"{date_text(interval.first_seen)} .. {until}",
         one_line(interval.tag),
         one_line(interval.version or "-"),
         short_digest(interval.digest),
-        " ".join(part for part in (one_line(interval.verdict or ""), kind) if part),
+        " ".join(part for part in (one_line(interval.verdict or ""), kind, gone) if part),
     )
 
 

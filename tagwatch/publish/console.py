@@ -347,14 +347,20 @@ def _changes(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
 
 
 def _problems(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
-    problems = untold_problems(result)
-    for problem in problems:
-        place = problem.location
-        word = "skipped" if problem.skipped else "problem"
-        yield f"{one_line(str(place))}: {paint('warning', word)}: {one_line(problem.message, 500)}"
-        if problem.hint:
-            yield from _wrapped(f"hint: {problem.hint}", width)
-    if problems:
+    together: dict[tuple[bool, str, str], list[str]] = {}
+    for problem in untold_problems(result):
+        said = (problem.skipped, problem.message, problem.hint)
+        together.setdefault(said, []).append(one_line(str(problem.location)))
+    for (skipped, message, hint), (first, *others) in together.items():
+        word = "skipped" if skipped else "problem"
+        yield f"{first}: {paint('warning', word)}: {one_line(message, 500)}"
+        if hint:
+            yield from _wrapped(f"hint: {hint}", width)
+        if others:
+            more = len(others) - _MANY_PLACES
+            where = f", and {more} more (--format compact names each)" if more > 0 else ""
+            yield from _wrapped(f"also {', '.join(others[:_MANY_PLACES])}{where}", width)
+    if together:
         yield ""
 
 

@@ -11,7 +11,7 @@ from tagwatch.audit.model.coverage import UNASKED, Coverage, Reason, Remembered
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import UNRECORDED
-from tagwatch.audit.verdict.result import UNCHECKED, AuditResult, Since, is_outage
+from tagwatch.audit.verdict.result import LAPSED, UNCHECKED, AuditResult, Since, is_outage
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.wording import age_text, count, date_text, one_line, said_by
 from tagwatch.source.target import Problem
@@ -104,10 +104,13 @@ def since_sentence(since: Since | None, moved: str) -> str:
     """What is different from the run before, in numbers. `moved`: see `movement.tags_moved`."""
     if since is None:
         return "first run: nothing to compare with yet"
+    lapsed = sum(LAPSED in finding.evidence for finding in since.fixed)
+    fixed = len(since.fixed) - lapsed
     parts = [
         f"{len(since.new)} new" if since.new else "",
         f"{len(since.worse)} worse" if since.worse else "",
-        f"{len(since.fixed)} fixed" if since.fixed else "",
+        f"{fixed} fixed" if fixed else "",
+        f"{lapsed} no longer told" if lapsed else "",
         moved,
     ]
     return ", ".join(part for part in parts if part) or "nothing changed"

@@ -1,7 +1,8 @@
 """GitHub Actions: workflows (also Gitea's and Forgejo's) and action files.
 
 Job and service containers, `uses: docker://…` of steps, and an action's `runs.image`. Expressions
-(`${{ … }}`) are evaluated at run time: such a target says what it needs.
+(`${{ … }}`) are evaluated at run time: such a target says what it needs. Where one names an image
+of the job's own matrix, and nothing else, the images are those that the matrix lists.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _RUNS = re.compile(rb"""(?m)^["']?runs["']?[ \t]*:""")
 _ON = re.compile(rb"""(?m)^["']?on["']?[ \t]*:""")
 _JOBS = re.compile(rb"""(?m)^["']?jobs["']?[ \t]*:""")
 _SCHEME = "docker://"
+_MATRIX = r"\s*\$\{\{\s*matrix\.([\w-]+(?:\.[\w-]+)*)\s*\}\}\s*"
 
 
 def recognizes(path: str, head: bytes) -> bool:
@@ -48,8 +50,9 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     targets: dict[tuple[int, int], Target] = {}
     for root in document.roots:
         if isinstance(root, Mapping):
-            for group, node in _images(root):
-                targets.setdefault((node.start, node.end), _target(document, group, node))
+            for group, image in _images(root):
+                for node in _of_matrix(root, group, image) or (image,):
+                    targets.setdefault((node.start, node.end), _target(document, group, node))
     built = [
         build_extraction(build, companions, context)
         for root in document.roots
@@ -89,6 +92,20 @@ def _images(root: Mapping) -> Iterator[tuple[str | None, Scalar]]:
         if image is not None and _is_docker(image.value):
             yield None, image
         yield from ((None, node) for node in _docker_steps(runs.get("steps"), seen))
+
+
+def _of_matrix(root: Mapping, job: str | None, image: Scalar) -> tuple[Scalar, ...]:
+    """What the matrix of a job lists for an image that is one expression, `${{ matrix.image }}`."""
+    named = re.fullmatch(_MATRIX, image.value) if "matrix." in image.value else None
+    matrix = root.get("jobs", job or "", "strategy", "matrix") if named else None
+    if named is None or not isinstance(matrix, Mapping):
+        return ()
+    name, *below = named[1].split(".")
+    found: list[Node | None] = list(items_of(matrix.get(name)))
+    found += [one.get(name) for one in items_of(matrix.get("include")) if isinstance(one, Mapping)]
+    for key in below:
+        found = [one.get(key) if isinstance(one, Mapping) else None for one in found]
+    return tuple(one for one in found if isinstance(one, Scalar) and one.value and not one.is_null)
 
 
 def _docker_steps(steps: Node | None, seen: set[int]) -> Iterator[Scalar]:

@@ -41,6 +41,7 @@ __all__ = [
 
 _AT_HAND = 500
 """So many documents are in memory together: some 2 MB."""
+_NOT_FOUND = 404
 _MOST_ELSEWHERE = 5
 """How many places are told that serve an image which is gone here."""
 
@@ -89,6 +90,13 @@ def recall_repository(
     digests: dict[str, Digest | None] = dict.fromkeys(known.listed)
     if answer is not None:
         digests |= dict.fromkeys(answer.names or ())
+    # What a list names and answers 404 when it is asked cannot be pulled: it is not there.
+    dangling = {tag for tag, status in known.failing.items() if status == _NOT_FOUND}
+    if answer is not None:
+        dangling |= answer.absent
+    dangling &= digests.keys() - known.tags.keys()
+    for tag in dangling:
+        del digests[tag]
     digests |= known.tags  # last: a name that is only listed must not hide a digest that was seen
     # A failure without a tag is the repository's: then this run did not read it.
     failed = answer is not None and any(failure.tag is None for failure in answer.failures)
@@ -105,6 +113,7 @@ def recall_repository(
         changes_of=lambda tag: ledger.changes(repository, tag),
         documents=StoredDocuments(ledger),
         absent=answer.absent if answer else frozenset(),
+        dangling=frozenset(dangling),
         pins=answer.pins if answer else {},
         failures=answer.failures if answer else (),
         origin=ledger.origin(repository),

@@ -16,7 +16,7 @@ from tagwatch.audit.change.verdict import explain_change
 from tagwatch.audit.diff.comparison import platform_name
 from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.model.diff import Verdict
-from tagwatch.audit.model.history import Change, seen_serving
+from tagwatch.audit.model.history import GONE, Change, seen_serving
 from tagwatch.audit.reading.image import NOT_READ, Image, read_image, with_reasons
 from tagwatch.audit.reading.stated_version import says_more
 from tagwatch.audit.verdict.result import RepositoryChange
@@ -134,7 +134,7 @@ def _image(
 def _reason(failure: Failure) -> str:
     """Return why a part was not read; what its registry no longer has is no matter of time."""
     if failure.code == NotFoundError.code:
-        return "the manifest is gone from its registry"
+        return GONE
     return f"{failure.message}, so it {NOT_READ}"
 
 

@@ -363,6 +363,10 @@ _OTHER_TOOL = (
     rb"(?m)^(?:- (?:hosts|name)|apiVersion|kind|jobs|pipelines?|steps|stages|pool|trigger|orbs|on"
     rb"|workflow|plays|tasks|variables)[ \t]*:"
 )
+_OWN_VERSION = rb"(?m)^version:[ \t]*1[ \t\r]*(?:#.*)?$"
+_OWN_KEY = (
+    rb"(?m)^(?:sources|watch|policy|bases|rules|overrides|ignores|ignore_policy|fail_on)[ \t]*:"
+)
 
 
 @cache
@@ -403,9 +407,17 @@ def brought_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
 
 def values_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
     """Return Helm's for YAML that somebody named and that reads like values, under any name."""
-    source = _source("helm")
-    is_values = path.endswith((".yaml", ".yml")) and re.search(_VALUES, head)
-    return ("helm", source) if is_values and not re.search(_OTHER_TOOL, head) else None
+    if not path.endswith((".yaml", ".yml")) or not re.search(_VALUES, head):
+        return None
+    if re.search(_OTHER_TOOL, head) or _is_own(path, head):
+        return None
+    return "helm", _source("helm")
+
+
+def _is_own(path: str, head: bytes) -> bool:
+    """Return True for tagwatch's configuration and policies: what they name is not deployed."""
+    is_named = path.rpartition("/")[2] in ("tagwatch.yaml", ".tagwatch.yaml")
+    return is_named or bool(re.search(_OWN_VERSION, head) and re.search(_OWN_KEY, head))
 
 
 @cache

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
+from tagwatch.audit.model.finding import sample_of
 from tagwatch.errors import InputError
 from tagwatch.image.reference import DOCKER_HUB, Reference, without_userinfo
 from tagwatch.source.target import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tagwatch.workspace.around import Around
     from tagwatch.workspace.deployed import Deployments
     from tagwatch.workspace.publishing import Publishing
+    from tagwatch.workspace.stage import Stages
 
 __all__ = ["MAX_FILE_BYTES", "read_bytes", "read_lines", "read_targets"]
 
@@ -151,6 +153,7 @@ class _Reader:
         self._around: Around | None = None
         self._deployments: Deployments | None = None
         self._publishers: dict[Path, Publishing] = {}
+        self._stages: Stages | None = None
         self.is_trusting = True
 
     def read(self, file: File) -> Extraction | None:
@@ -172,7 +175,7 @@ class _Reader:
             source = self._as_included(file) or source
         if source is None:
             if file.origin != "named":
-                return None
+                return _foreign_pipeline(file.path, head)
             by_name = source_for(file.path, b"")
             if by_name is not None and by_name[0] == "compose":
                 return Extraction()  # a `compose.json` of another tool, which a hook names
@@ -186,6 +189,8 @@ class _Reader:
             publishing = self._publishing(file)
             marked = tuple(map(publishing.marked, extraction.targets))
             extraction = replace(extraction, targets=marked)
+        if extraction.targets and sample_of(file.path):
+            extraction = self._staged().marked(extraction, file.path, file.real)
         return self._news(_without_userinfo(extraction), file)
 
     def _among_others(self, source: str, extraction: Extraction, file: File) -> Extraction:
@@ -217,6 +222,13 @@ class _Reader:
 
             self._around = Around(self._beside, self._extract_other)
         return self._around
+
+    def _staged(self) -> Stages:
+        if self._stages is None:  # few trees have files that nobody deploys
+            from tagwatch.workspace.stage import Stages
+
+            self._stages = Stages()
+        return self._stages
 
     def _publishing(self, file: File) -> Publishing:
         """Return what knows which images the repository of a file publishes."""
@@ -401,6 +413,15 @@ def _with_gaps(extraction: Extraction, file: File) -> Extraction:
             for one in problems
         ),
     )
+
+
+def _foreign_pipeline(path: str, head: bytes) -> Extraction | None:
+    """Return what is said of a pipeline that nothing reads; None for any other file."""
+    if not path.endswith((".yml", ".yaml")):
+        return None
+    from tagwatch.workspace.foreign import foreign_pipeline
+
+    return foreign_pipeline(path, head)
 
 
 def _is_doubtful(target: Target) -> bool:

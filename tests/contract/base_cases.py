@@ -260,6 +260,16 @@ CASES: dict[str, tuple[Said, ...]] = {
     ),
     "base-unknown": (
         Said(
+            why="a variable names the base",
+            targets=(replace(NODE, text="${BASE}", reference=None, missing=("BASE",), fields=()),),
+            policy=BASES,
+            expect=speaks("BASE of '${BASE}' has no value here", unknown=True),
+        ),
+        Said(
+            why="no policy asks what a variable names",
+            targets=(replace(NODE, text="${BASE}", reference=None, missing=("BASE",), fields=()),),
+        ),
+        Said(
             why="an approved base was never read",
             targets=(NODE,),
             facts=(

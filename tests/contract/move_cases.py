@@ -11,7 +11,7 @@ from tagwatch.audit.model.diff import (
     SetDiff,
     Verdict,
 )
-from tagwatch.audit.model.history import Sign
+from tagwatch.audit.model.history import GONE, Sign
 from tagwatch.audit.model.policy import (
     ApprovedBase,
     Policy,
@@ -79,6 +79,12 @@ CASES: dict[str, tuple[Said, ...]] = {
             targets=(FULL,),
             facts=(moved(FULL, Verdict.UNKNOWN, reason="the old manifest is gone"),),
             expect=speaks("not known: the old manifest is gone", severity=NOTE, unknown=True),
+        ),
+        Said(
+            why="no way back to what is known to be gone",
+            targets=(FULL,),
+            facts=(moved(FULL, Verdict.UNKNOWN, reason=GONE),),
+            expect=speaks(GONE, "tagwatch diff", never=("go back",), severity=NOTE, unknown=True),
         ),
         Said(
             why="a platform that moved alone and could not be compared, whatever the tag",

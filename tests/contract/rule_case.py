@@ -30,9 +30,13 @@ ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
 @dataclass(frozen=True, kw_only=True)
 class Expect:
-    """A finding: words of its message or remedy, its severity, the text that a fix writes."""
+    """A finding: words of its message or remedy, its severity, the text that a fix writes.
+
+    `never`: words that stand in neither.
+    """
 
     words: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
     severity: Severity | None = None
     unknown: bool = False
     fix: str | None = None

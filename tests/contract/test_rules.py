@@ -93,6 +93,7 @@ def test_a_rule_speaks_where_it_should(name: str, case: Said) -> None:
         whole = f"{finding.message} -> {finding.remedy}"
         for word in expected.words:
             assert word in whole
+        assert not [word for word in expected.never if word in whole]
         assert expected.severity is None or finding.severity is expected.severity
         assert finding.unknown is expected.unknown
         assert not finding.message.endswith(".")

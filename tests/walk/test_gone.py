@@ -149,3 +149,37 @@ async def test_what_is_not_there_is_said_once_and_what_is_built_is_not_asked(
     lines = [(one["rule"], one["location"]["line"]) for one in told if one["severity"] == "error"]
     assert lines == [("tag-deleted", 3), ("tag-deleted", 4)]
     assert not [one for one in told if one["rule"] == "check-incomplete"]
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+async def test_a_tag_that_a_list_names_and_nobody_can_pull(tmp_path: Path, was_there: bool) -> None:
+    """A check said "Nothing to fix": a registry that cleans up halfway lists names of nothing."""
+    place, double = Workplace(tmp_path, {"HOME": str(tmp_path)}), Double()
+    for tag in ("1.0", "1.1"):
+        double.warehouse.push("shop/app", tag, index=False)
+    async with double.serving():
+        name = f"{double.host}/shop/app:1.1"
+        place.write(
+            "tagwatch.yaml",
+            "database: tagwatch.db\nsources: [Dockerfile]\nreports: {formats: []}\n"
+            f"registries: {{'{double.host}': {{endpoint: '{double.url}'}}}}\n",
+        )
+        place.write("Dockerfile", f"FROM {name}\nUSER app\n")
+        if was_there:
+            await place.run("scan")
+        double.failing["1.1"] = 404
+        found = [await place.run("scan", "--format", "json")]
+        found += [
+            await place.run("check", "--format", "json", *mode) for mode in ([], ["--offline"])
+        ]
+        told = await place.run("resolve", name)
+        del double.failing["1.1"]
+        again = await place.run("check", "--refresh", "--format", "json")
+    for done in found:
+        (finding,) = done.json["findings"]
+        assert (finding["rule"], finding["severity"]) == ("tag-deleted", "error")
+        assert ("is gone since" if was_there else "does not exist") in finding["message"]
+        assert finding["message"].endswith("; its registry lists the name all the same")
+        assert done.code == 1
+    assert "not in the registry" in told.out
+    assert "tag-deleted" not in again.out

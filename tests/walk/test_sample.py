@@ -80,3 +80,21 @@ async def test_whoever_does_not_trust_the_tree_does_not_believe_what_it_publishe
     done = await place.run("check", "--offline", "--untrusted", "--format", "json")
     latest = [one for one in done.json["findings"] if one["rule"] == "tag-latest"]
     assert {one["severity"] for one in latest} == {"warning"}
+
+
+async def test_a_folder_beside_prod_is_a_stage(tmp_path: Path) -> None:
+    """What `test` deploys was counted as a test's, where `prod` and `test` stood at the root."""
+    homes = {f"XDG_{name}_HOME": str(tmp_path / "home") for name in ("CONFIG", "CACHE", "DATA")}
+    place = Workplace(tmp_path / "fleet", {**homes, "TAGWATCH_CONFIG": ""})
+    folders = ("prod", "test", "apps/web-prod", "apps/web-test", "lib/test", "test/e2e")
+    for folder in folders:
+        place.write(f"{folder}/compose.yaml", "services:\n  db:\n    image: postgres:9\n")
+    done = await place.run("check", "--offline", "--format", "json", ".")
+    said = {
+        one["location"]["path"].rpartition("/")[0]: one["severity"]
+        for one in done.json["findings"]
+        if one["rule"] == "version-eol"
+    }
+    assert said == dict.fromkeys(folders, "error") | {"lib/test": "note", "test/e2e": "note"}
+    alone = await place.run("check", "--offline", "--format", "json", "test/compose.yaml")
+    assert "error" in [one["severity"] for one in alone.json["findings"]]

@@ -229,6 +229,9 @@ def _unreadable(
     if image is not None and image.is_unintelligible:
         hint = "no engine of today can run it: push the image again with a current builder"
         yield failure(f"{image.digest}: {image.problem}", hint)
+    if image is not None and image.index is not None and not image.platforms:
+        hint = "nobody can run it: push the images of the index, or name a tag that has some"
+        yield failure(f"{image.digest}: an index that lists no image", hint)
     for one in audited:
         if one.is_unintelligible:
             part = "the config of " if one.manifest is not None else ""

@@ -45,6 +45,8 @@ class Memory:
     documents: Mapping[Digest, Document]
     absent: frozenset[str] = frozenset()
     """Tags that answered 404 themselves."""
+    dangling: frozenset[str] = frozenset()
+    """Names that a list has and that answer 404: they are not in `table`."""
     pins: Mapping[Digest, bool] = field(default_factory=dict)
     """Whether a digest is still served; one that nobody asked is not in it."""
     failures: tuple[Failure, ...] = ()

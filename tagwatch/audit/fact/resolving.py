@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tagwatch.audit.fact.memory import Memory
-from tagwatch.audit.model.evidence import Basis, Newer, Pin, Resolution, Status
+from tagwatch.audit.model.evidence import STILL_LISTED, Basis, Newer, Pin, Resolution, Status
 from tagwatch.audit.reading.image import read_image
 from tagwatch.audit.reading.version_evidence import VersionEvidence
 from tagwatch.audit.version.candidate import aliases_told
@@ -61,7 +61,7 @@ def resolve(
         return Resolution(input=target.text, status=Status.UNAVAILABLE, note=cut.message)
     if answer.status is Status.NOT_FOUND:
         if _is_known_absent(tag, target, memory):
-            answer = replace(answer, note=answer.note or _why_absent(memory))
+            answer = replace(answer, note=answer.note or _why_absent(tag, memory))
             return answer if target.selector else _by_name(answer, tag, memory)
         return replace(answer, status=Status.UNAVAILABLE, note=_why_unavailable(memory))
     failure = next((one for one in memory.failures if one.tag == tag), None)
@@ -139,7 +139,9 @@ def _is_nowhere(memory: Memory) -> bool:
     return any(one.tag is None and one.code == "not-found" for one in memory.failures)
 
 
-def _why_absent(memory: Memory) -> str:
+def _why_absent(tag: str | None, memory: Memory) -> str:
+    if tag in memory.dangling:
+        return STILL_LISTED
     if _is_nowhere(memory):
         return "its repository does not exist, or is hidden from these credentials"
     return ""

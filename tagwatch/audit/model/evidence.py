@@ -19,6 +19,7 @@ from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
 
 __all__ = [
+    "STILL_LISTED",
     "Basis",
     "Evidence",
     "Leak",
@@ -35,6 +36,8 @@ __all__ = [
     "until",
 ]
 
+STILL_LISTED = "its registry lists the name all the same"
+"""The note of what answers 404, though a list has its name."""
 _BROKEN = "invalid-document"
 """The code of what was read and cannot be understood: a fact of the image, no gap."""
 _UNREAD_ATTESTATION = "attestation"  # see `reading.attestation`, which stands above this floor

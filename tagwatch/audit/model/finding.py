@@ -104,11 +104,12 @@ _BROKEN = frozenset({"image-retired", "port-conflict", "check-incomplete"})
 """Rules about what does not work, which is no less true of an example."""
 
 
-def sample_of(path: str) -> str:
+def sample_of(path: str, stages: Collection[str] = ()) -> str:
     """Return what a file is by its path where nobody deploys it: `example`, `test`, `archive`.
 
-    Empty for any other. A folder is known by a word of its name (`_archived`, `integration-tests`),
-    a file as an example by a part of its own (`compose.example.yml`).
+    `stages`: folders that are known to be places to deploy to. Empty for any other. A folder is
+    known by a word of its name (`_archived`, `integration-tests`), a file as an example by a part
+    of its own (`compose.example.yml`).
 
     >>> sample_of("docs/snippets/app.yaml"), sample_of("overlays/test/app.yaml")
     ('example', '')
@@ -117,10 +118,11 @@ def sample_of(path: str) -> str:
     """
     *folders, name = path.lower().split("/")
     found, above = "", ""
-    for folder in folders:
+    for place, folder in enumerate(folders):
         words = set(folder.replace("_", "-").replace(".", "-").split("-"))
         is_used = above in _STAGES or above in _PARTS or not _SERVES.isdisjoint(words)
         above = folder
+        is_used = is_used or "/".join(folders[: place + 1]) in stages
         if is_used and not folder.startswith(("_", ".")):
             continue
         if words & _LEFT:
@@ -134,19 +136,24 @@ def sample_of(path: str) -> str:
     return found
 
 
-def in_sample(finding: Finding, repositories: Collection[str] = ()) -> Finding:
+def in_sample(
+    finding: Finding, repositories: Collection[str] = (), stages: Collection[str] = ()
+) -> Finding:
     """Return the finding as it counts in its file: less where nobody deploys what that names.
 
     `repositories`: folders that are named after other repositories, which says nothing of files.
+    `stages`: see `sample_of`.
 
     In examples it is a step less severe, for they are copied; in tests and archives it is a note.
     What it would be elsewhere stays in its evidence.
     """
     path = finding.location.path
-    name, _, rest = path.partition("/")
-    if finding.rule not in _IN_USE or not (
-        kind := sample_of(rest if name in repositories else path)
-    ):
+    name = path.partition("/")[0]
+    if name in repositories:
+        begin = len(name) + 1
+        path, stages = path[begin:], [one[begin:] for one in stages]
+    stages = [one.lower() for one in stages]
+    if finding.rule not in _IN_USE or not (kind := sample_of(path, stages)):
         return finding
     if finding.rule in _BROKEN and kind == "example":
         return finding

@@ -11,6 +11,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.value import dataclass
 
 __all__ = [
+    "GONE",
     "UNRECORDED",
     "Change",
     "Interval",
@@ -88,6 +89,10 @@ def seen_serving(intervals: Iterable[Interval], digest: Digest) -> tuple[datetim
     """Return when we first and last saw a tag serve `digest`, or None where we never did."""
     seen = [one for one in intervals if one.digest == digest and one.kind is Seen.SEEN]
     return (seen[0].first_seen, seen[-1].last_seen) if seen else None
+
+
+GONE = "the manifest is gone from its registry"
+"""The reason of a change whose image before could not be read, because it is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

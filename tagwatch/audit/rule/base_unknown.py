@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.evidence import Status
+from tagwatch.audit.model.evidence import Status, is_readable
 from tagwatch.audit.rule.approval import approval, known_approval
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import listed, name
@@ -28,7 +28,16 @@ __all__ = ["RULE", "check"]
 def check(subject: Subject) -> Iterator[Statement]:
     """Report an image for which `approval` has no answer, where the policy asks for one."""
     target, evidence, policy = subject.target, subject.evidence, subject.policy
-    if evidence is None or target.reference is None or not policy.bases:
+    if not policy.bases:
+        return
+    if target.kind == "from" and target.missing and is_built_upon(subject):
+        yield Statement(
+            message=f"the base is not known: {', '.join(target.missing)} of {target.text!r} has no "
+            "value here",
+            remedy="give it a default, or pass its value to tagwatch",
+            unknown=True,
+        )
+    if evidence is None or target.reference is None or not is_readable(evidence):
         return
     if not is_judged(subject) or evidence.resolution.status is Status.NOT_FOUND:
         return
@@ -63,5 +72,6 @@ def check(subject: Subject) -> Iterator[Statement]:
 RULE = Rule(
     **row("base-unknown"),
     title="base that could not be established",
+    judges_text=True,
     check=check,
 )

@@ -360,7 +360,8 @@ def _unchecked(one: Unchecked, failure: Failure | None, subject: RunSubject) -> 
     elif one.evidence is not None and one.evidence.resolution.note:
         why, hint = one.evidence.resolution.note, ""
     elif in_part:
-        why, hint = "its manifest was not read", "run once without --offline"
+        why = "its manifest was not read"
+        hint = "run once without --offline" if subject.nights is None else ""
     else:
         why, hint = "nothing is stored of it", "run once without --offline"
     was = "checked only in part" if in_part else "not checked"

@@ -27,7 +27,7 @@ from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.glob import match_image
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
-from tagwatch.audit.rule.offering import BEHIND, offer_builds
+from tagwatch.audit.rule.offering import BEHIND, known_gone, offer_builds
 from tagwatch.audit.rule.phrase import ENOUGH, WATCH, day, first_after, later, name
 from tagwatch.value import dataclass
 
@@ -65,6 +65,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         _SEEN: f"{serves} an image first seen",
     }[found.clock]
     enough = later(found.since, span=wanted)
+    gone = known_gone(subject.evidence) if subject.evidence is not None else ()
     yield Statement(
         message=f"{name(target)} {said} on {day(found.since)}, less than {_words(wanted)} ago"
         + (f": {ENOUGH} {enough:%Y-%m-%d %H:%M} UTC" if enough else ""),
@@ -73,7 +74,11 @@ def check(subject: Subject) -> Iterator[Statement]:
         offers=offer_builds(
             target,
             reference.effective_tag or (found.interval.tag if found.interval else None),
-            (one for one, since in _earlier(found) if since <= subject.at - wanted),
+            (
+                one
+                for one, since in _earlier(found)
+                if since <= subject.at - wanted and one not in gone
+            ),
             text="wait, or write {}",
             despite=BEHIND,
         ),

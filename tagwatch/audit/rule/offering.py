@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tagwatch.audit.model.evidence import Evidence, Newer
-from tagwatch.audit.model.history import Change, Seen
+from tagwatch.audit.model.history import GONE, Change, Seen
 from tagwatch.audit.rule.interface import Candidate, Offer
 from tagwatch.audit.rule.phrase import served_now
 from tagwatch.image.digest import Digest
@@ -19,6 +19,7 @@ from tagwatch.source.target import Target
 __all__ = [
     "BEHIND",
     "builds",
+    "known_gone",
     "lower",
     "nearest",
     "offer_builds",
@@ -87,7 +88,8 @@ def offer_way_back(
         return ()
     moved = max((place for place, one in enumerate(past) if one.digest == change.after), default=0)
     older = (one.digest for one in reversed(past[:moved]) if one.kind is not Seen.COMMITTED)
-    digests = [one for one in (change.before, *older) if one != change.after]
+    gone = known_gone(evidence)
+    digests = [one for one in (change.before, *older) if one != change.after and one not in gone]
     return offer_builds(target, own.effective_tag, digests, text=text, despite=BEHIND)
 
 
@@ -99,16 +101,23 @@ def offer_homes(evidence: Evidence) -> tuple[Offer, ...]:
 def builds(evidence: Evidence, *, after: str | None = None) -> Iterator[str]:
     """Yield the digests that the tag serves and served, the newest first.
 
-    `after`: only what came later than this digest was served last. Nothing where the tag is gone;
-    a publisher's commits name no digest of a registry.
+    `after`: only what came later than this digest was served last. Nothing where the tag is gone,
+    and no build that was gone when the tag left it; a publisher's commits name no digest.
     """
     if served_now(evidence) is None:
         return
+    gone = known_gone(evidence)
     for one in reversed(evidence.history):
         if one.digest == after:
             return
-        if one.kind is not Seen.COMMITTED:
+        if one.kind is not Seen.COMMITTED and one.digest not in gone:
             yield one.digest
+
+
+def known_gone(evidence: Evidence) -> frozenset[str]:
+    """Return the build of which it was said, when the tag left it, that nobody can pull it."""
+    change = evidence.change
+    return frozenset({change.before} if change is not None and change.reason == GONE else ())
 
 
 def nearest(newer: Newer) -> tuple[str | None, ...]:

@@ -1,6 +1,7 @@
 """The image comes from a registry that the policy does not allow, or denies.
 
 Every way to name an image counts: `FROM`, `COPY --from`, `RUN --mount=from=`, compose, Kubernetes.
+So does a registry that is written before a variable: `quay.io/a/b:${TAG}`.
 
 Example: `FROM quay.io/a/b:1`: "quay.io/a/b:1 comes from quay.io, which is not among the allowed
 registries".
@@ -17,6 +18,11 @@ from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import listed, name
+from tagwatch.audit.rule.written import (
+    is_refused_whatever_it_is,
+    written_registry,
+    written_repository,
+)
 from tagwatch.source.target import is_certainly_built
 
 __all__ = ["RULE", "check"]
@@ -25,12 +31,21 @@ __all__ = ["RULE", "check"]
 def check(subject: Subject) -> Iterator[Statement]:
     """Report a reference whose registry the policy refuses."""
     target, policy = subject.target, subject.policy
-    if target.reference is None or is_certainly_built(target):
+    if is_certainly_built(target):
         return
-    decision = policy.registry_decision(target.reference.repository)
+    if target.reference is not None:
+        repository = target.reference.repository
+    elif (known := written_repository(target, policy)) is not None:
+        repository = known
+    else:
+        known = written_registry(target, policy)
+        if known is None or not is_refused_whatever_it_is(known, policy):
+            return
+        repository = known
+    decision = policy.registry_decision(repository)
     if decision.allowed:
         return
-    registry = target.reference.repository.registry
+    registry = repository.registry
     evidence = {"registry": registry}
     if decision.pattern:
         reason = f": {decision.reason}" if decision.reason else ""

@@ -1,7 +1,8 @@
 """The image's repository is not among those that the policy allows, or is denied.
 
 Docker Hub's namespaces of one architecture (`arm64v8/redis`) are allowed where the official image
-is. Where the registry itself is refused, only `registry-not-allowed` speaks.
+is. What is written before a variable counts (`someone/redis:${TAG}`). Where the registry itself is
+refused, only `registry-not-allowed` speaks.
 
 Example: `FROM someone/redis:7`: "someone/redis:7 may not be used: docker.io/someone/redis is not
 among the allowed repositories".
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import listed, name
+from tagwatch.audit.rule.written import written_repository
 from tagwatch.source.target import is_certainly_built
 
 __all__ = ["RULE", "check"]
@@ -25,9 +27,14 @@ __all__ = ["RULE", "check"]
 def check(subject: Subject) -> Iterator[Statement]:
     """Report a reference whose repository the policy refuses, but not its registry."""
     target, policy = subject.target, subject.policy
-    if target.reference is None or is_certainly_built(target):
+    if is_certainly_built(target):
         return
-    repository = target.reference.repository
+    if target.reference is not None:
+        repository = target.reference.repository
+    elif (written := written_repository(target, policy)) is not None:
+        repository = written
+    else:
+        return
     decision = policy.repository_decision(repository)
     if decision.allowed or not policy.registry_decision(repository).allowed:
         return

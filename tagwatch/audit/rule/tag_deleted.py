@@ -1,7 +1,8 @@
 """The registry was read, and the tag is not there: it was deleted, or it never existed.
 
-A registry that could not be read says nothing about its tags: that is `check-incomplete`. Where a
-digest stands beside the tag and is still served, builds go on, and this is a warning.
+A name that a list has and that answers 404 is not there either: nobody can pull it. A registry
+that could not be read says nothing about its tags: that is `check-incomplete`. Where a digest
+stands beside the tag and is still served, builds go on, and this is a warning.
 
 Example: `FROM redis:6.2.24`: "redis:6.2.24 is gone since 2026-11-20; last served on 2026-11-19,
 when it was 6.2.24".
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.evidence import Evidence, Status
+from tagwatch.audit.model.evidence import STILL_LISTED, Evidence, Status
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.offering import offer_homes, offer_references
@@ -66,13 +67,18 @@ def _message(subject: Subject) -> str:
         return f"no tag of {name(target)} matches {target.selector!r}"
     if evidence.gone_since is None:
         hidden = ", or is hidden from these credentials" if _is_hidden(evidence) else ""
-        return f"{name(target)} does not exist{hidden}"
+        return f"{name(target)} does not exist{hidden}{_listed(evidence)}"
     seen = ""
     if evidence.history:
         last = evidence.history[-1]
         was = f", when it was {last.version}" if last.version not in (None, last.tag) else ""
         seen = f"; last served on {day(last.last_seen)}{was}"
-    return f"{name(target)} is gone since {day(evidence.gone_since)}{seen}"
+    return f"{name(target)} is gone since {day(evidence.gone_since)}{seen}{_listed(evidence)}"
+
+
+def _listed(evidence: Evidence) -> str:
+    """Return what explains to whoever sees the name in a list why it cannot be pulled."""
+    return f"; {STILL_LISTED}" if evidence.resolution.note == STILL_LISTED else ""
 
 
 RULE = Rule(

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import (
+    LAPSED,
     UNCHECKED,
     AuditResult,
     RepositoryChange,
@@ -20,10 +21,7 @@ from tagwatch.audit.verdict.result import (
 )
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Gone
-from tagwatch.value import dataclass
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from tagwatch.value import dataclass, replace
 
 __all__ = [
     "News",
@@ -34,6 +32,7 @@ __all__ = [
     "repository_of",
 ]
 
+_TOLD_FOR = timedelta(days=30)
 _CUT = "cut-off"
 """The code of a listing that was cut short: what was known below its prefix is asked anyway."""
 
@@ -140,11 +139,29 @@ def _differences(
         )
     ]
     unlisted = _unlisted(fixed, result)
-    fixed = [old for old in fixed if old.fingerprint not in unlisted]
+    fixed = [_as_gone(old, result) for old in fixed if old.fingerprint not in unlisted]
     since = Since(new=tuple(new), worse=tuple(worse), fixed=tuple(fixed), same=tuple(same))
     stood_on = (*same, *worse)
     reworded = tuple(one for one in stood_on if one.fingerprint in said_else)
     return since, reworded, tuple(one for one in stood_on if one.fingerprint in other)
+
+
+def _as_gone(old: Finding, result: AuditResult) -> Finding:
+    """Return a finding that went, with the fact `lapsed` where time alone took it away.
+
+    A move is told for some weeks. That its tag serves the same still is nobody's mending.
+    """
+    after, moved_at = old.evidence.get("after"), old.evidence.get("moved_at")
+    if after is None or moved_at is None or old.reference is None:
+        return old
+    tag = old.reference.tag
+    known = result.evidence.get(old.reference.canonical) if tag is not None else None
+    if known is None:  # a watched pattern, or an image that no file names any more
+        is_served = result.at - datetime.fromisoformat(moved_at) > _TOLD_FOR
+    else:
+        last = known.history[-1] if known.history else None
+        is_served = last is not None and last.digest == after and not last.ended
+    return replace(old, evidence={**old.evidence, LAPSED: "true"}) if is_served else old
 
 
 def _is_other(finding: Finding, old: Finding) -> bool:

@@ -17,6 +17,7 @@ from tagwatch.source.target import Extraction, Location, Problem, Target
 from tagwatch.value import dataclass, field, replace
 
 __all__ = [
+    "LAPSED",
     "SHARED",
     "UNCHECKED",
     "AuditResult",
@@ -32,6 +33,8 @@ __all__ = [
     "with_fix_lines",
 ]
 
+LAPSED = "lapsed"
+"""The fact of a finding that went by time alone: its tag serves what it told of."""
 SHARED = "shared"
 """The reason, in place of a rule, of what is kept back because other references share its text."""
 UNCHECKED = "check-incomplete"

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from tagwatch.audit.model.finding import Finding, Severity, causes_of
 from tagwatch.audit.verdict.news import News
-from tagwatch.audit.verdict.result import AuditResult, Since
+from tagwatch.audit.verdict.result import LAPSED, AuditResult, Since
 from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Repository
 from tagwatch.publish.movement import Movement, movements
@@ -61,6 +61,7 @@ class Alert:
     complete: bool
 
 
+_LAPSED_TITLE = "No longer told, because it is long ago: the tag still serves that image"
 _TRIAL = Alert(
     headline="a test alert",
     verdict="There is nothing to do: somebody tries out whether alerts arrive here",
@@ -96,7 +97,8 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
         Group(title="Tags that moved", lines=_moves(moved, (*new, *worse))),
         Group(title="Explained since", lines=_explained(result, least)),
         Group(title="Still there", lines=_lines(still)),
-        Group(title="Fixed", lines=_lines(fixed, mark="fixed")),
+        Group(title=_LAPSED_TITLE, lines=_lines(_lapsed(fixed), mark=Severity.NOTE.value)),
+        Group(title="Fixed", lines=_lines(_without(fixed, _lapsed(fixed)), mark="fixed")),
     )
     # notes, but a message that goes out anyway may as well tell them
     beside = (
@@ -118,6 +120,10 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
         coverage=coverage_sentence(result),
         complete=result.complete,
     )
+
+
+def _lapsed(fixed: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in fixed if LAPSED in finding.evidence)
 
 
 def _over(findings: Iterable[Finding]) -> int:
@@ -260,10 +266,10 @@ def _name(finding: Finding) -> str:
 
 
 def _where(findings: list[Finding]) -> str:
-    files = {finding.location.path for finding in findings}
+    others = len({finding.location.path for finding in findings}) - 1
     images = {_name(finding) for finding in findings if finding.reference is not None}
     first = findings[0].location
-    where = f"in {len(files)} files" if files - {first.path} else f"{first.path}:{first.line}"
+    where = f"{first.path}:{first.line}" + (f" and {count(others, 'other file')}" if others else "")
     also = f", also for {count(len(images) - 1, 'other image')}" if len(images) > 1 else ""
     return one_line(where, 160) + also
 

@@ -39,7 +39,8 @@ _CONTAINERS = frozenset(
 _DATA = frozenset({"metadata", "status", "data", "stringData", "binaryData"})
 _DATA_KINDS = frozenset({"ConfigMap", "Secret", "CustomResourceDefinition", "ImageRepository"})
 _IMAGE_KEYS = ("image", "Image", "imageName", "ImageName")
-_CORE = re.compile(r"v1|(?:apps|batch|extensions|[a-z.-]+\.k8s\.io)/v\w+")
+# Spark's operator took a name below Kubernetes' own.
+_CORE = re.compile(r"v1|(?:apps|batch|extensions|(?!sparkoperator\.)[a-z.-]+\.k8s\.io)/v\w+")
 
 
 def recognizes(path: str, head: bytes) -> bool:
@@ -120,12 +121,13 @@ def _containers(
     tag from somewhere else. What stands below nodes whose identities are `seen` is passed over.
     """
     is_custom = not _CORE.fullmatch(_text(root, "apiVersion"))
-    built = built_by(root)
+    built, own = built_by(root), root.scalar("spec", "image")
     stack: list[tuple[str, Node]] = [("", root)]
     while stack:
         key, node = stack.pop()
         if isinstance(node, Scalar):
-            found = _plain(node.value) if is_custom and key.endswith(_IMAGE_KEYS) else None
+            may_be = is_custom and key.endswith(_IMAGE_KEYS)
+            found = _plain(node.value, is_own=node is own) if may_be else None
             if found is not None and found.repository not in built:
                 yield None, node, () if found.tag or found.digest else ("tag",)
             continue
@@ -137,7 +139,8 @@ def _containers(
             continue
         image = _image(key, node)
         if image is not None and image.value:
-            yield _text(node, "name") or None, image, ()
+            name = node.scalar("name")
+            yield name.value if name is not None and name is not image else None, image, ()
         below = [pair for pair in node.entries.items() if pair[0] not in _DATA]
         stack.extend(pair for pair in reversed(below) if pair[1] is not image)
 
@@ -156,19 +159,25 @@ def built_by(root: Mapping) -> frozenset[Repository]:
     return frozenset(found)
 
 
-def _plain(text: str) -> Reference | None:
-    """The text as a reference with a namespace and a tag or digest, or with a registry."""
+def _plain(text: str, *, is_own: bool) -> Reference | None:
+    """The text as a reference with a namespace and a tag or digest, or with a registry.
+
+    Of the resource's `is_own` image an official one's name and tag are enough.
+    """
     try:
         reference = Reference.parse(text)
     except InvalidReferenceError:
         return None
     first, slash, _ = text.partition("/")
-    is_plain = slash and (reference.tag or reference.digest or "." in first)
+    is_exact = bool(reference.tag or reference.digest)
+    is_plain = (is_exact or "." in first) if slash else (is_exact and is_own)
     return reference if is_plain else None
 
 
 def _image(key: str, node: Mapping) -> Scalar | None:
     """The image of a mapping that stands below `key`; `[]` is added for an item of a list."""
+    if key == "from" and _text(node, "kind") == "DockerImage":
+        return node.scalar("name")  # OpenShift: of an ImageStream's tag, or what a build stands on
     if key in _CONTAINER or key.removesuffix("[]") in _CONTAINERS:
         return node.scalar("image")
     if key == "volumes[]":

@@ -57,6 +57,10 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     return project.result()
 
 
+_PULLS = ("always", "daily", "weekly", "every_")
+"""How a `pull_policy` begins by which Compose pulls what is there, also where it could build."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Service:
     """A service with what it inherits through `extends`."""
@@ -66,6 +70,8 @@ class _Service:
     publication: Publication = Publication()
     built: str | None = None
     """The Dockerfile that it is built from; empty where that is not known. None: it is not."""
+    is_pulled: bool = False
+    """True where its image is pulled although it could be built."""
 
 
 class _Project:
@@ -165,11 +171,13 @@ class _Project:
         if section is not None:
             self._build(file, section, name)
             built = self._dockerfiles[id(file), id(section)]
+        policy = file.known(_node(node, "pull_policy")) or ""
         return _Service(
             image=(file, image) if image is not None and image.value else base.image,
             platform=self._platform(file, node.get("platform")) or base.platform,
             publication=own,
             built=built,
+            is_pulled=policy.startswith(_PULLS) if policy else base.is_pulled,
         )
 
     def _publication(self, file: ComposeFile, node: Mapping) -> Publication:
@@ -249,6 +257,7 @@ class _Project:
             return
         file, node = service.image
         value = file.value(node) if node.is_string else Resolved(error="an image is a string")
+        is_built = service.built is not None and not service.is_pulled
         target = image_target(
             file.document,
             node,
@@ -257,10 +266,10 @@ class _Project:
             group=name,
             ports=ports,
             platform=service.platform,
-            facts={"built": name} if service.built is not None else {},
+            facts={"built": name} if is_built else {},
         )
         self._add(target)
-        if service.built is not None and target.reference is not None:
+        if is_built and service.built is not None and target.reference is not None:
             self._makers.add(target.reference, service.built, file.path)
 
     def _beside(self, file: ComposeFile, name: str, node: Mapping) -> None:

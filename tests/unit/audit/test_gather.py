@@ -258,7 +258,13 @@ def test_what_was_read_and_is_not_understood_is_told_every_night() -> None:
         }
     ).encode()
     outer = Document(digest=digest_of(around), media_type=OCI_INDEX, raw=around)
-    for document, says in ((old, "schema 1"), (outer, "linux/amd64): an index inside an index")):
+    nothing = b'{"schemaVersion":2,"manifests":[]}'
+    empty = Document(digest=digest_of(nothing), media_type=OCI_INDEX, raw=nothing)
+    for document, says in (
+        (old, "schema 1"),
+        (outer, "linux/amd64): an index inside an index"),
+        (empty, "an index that lists no image"),  # a scan advised to run it without --offline
+    ):
         known = memory(
             document.digest,
             {**documents, document.digest: document},

@@ -5,12 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
-from tagwatch.audit.model.finding import Finding
+import pytest
+
+from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.history import Interval
 from tagwatch.audit.verdict.news import differences, news_of
+from tagwatch.audit.verdict.result import LAPSED
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
-from tests.audit_case import AT, audit, evidence, place, seen, target
+from tagwatch.publish.wording import since_sentence
+from tests.audit_case import AT, audit, digest, evidence, place, seen, target
 
 LATEST = target("redis:latest")
 APP = target("ghcr.io/shop/api:latest", line=2)
@@ -71,3 +77,32 @@ def test_what_stands_on_is_not_kept() -> None:
     assert kept == [False] * len(EVERY)
     assert found.since.same == now.findings
     assert found.reworded == (now.findings[0],)
+
+
+@pytest.mark.parametrize(
+    ("serves", "lapsed", "told"),
+    [("b", True, "1 no longer told"), ("a", False, "1 fixed"), ("c", False, "1 fixed")],
+)
+def test_a_replaced_tag_that_serves_the_same_is_not_fixed(
+    serves: str, lapsed: bool, told: str
+) -> None:
+    """After its month a tampering alarm went with a check mark, and nobody had gone back."""
+    begun = AT - timedelta(days=40)
+    alarm = Finding(
+        rule="tag-replaced",
+        severity=Severity.ERROR,
+        message="redis:latest moved",
+        location=LATEST.location,
+        fingerprint="f",
+        reference=LATEST.reference,
+        evidence={"after": digest("b"), "moved_at": begun.isoformat()},
+    )
+    past = (Interval(tag="latest", digest=digest(serves), first_seen=begun, last_seen=AT),)
+    known = audit((LATEST,), (replace(seen(LATEST), history=past),))
+    now = replace(known, findings=())
+    since = differences((alarm,), now)
+    assert (LAPSED in since.fixed[0].evidence) is lapsed
+    assert since_sentence(since, "") == told
+    assert APP.reference is not None
+    unnamed = replace(alarm, reference=replace(APP.reference, tag=None))
+    assert LAPSED in differences((unnamed,), now).fixed[0].evidence, "by its age"

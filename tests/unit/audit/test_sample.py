@@ -50,6 +50,16 @@ def test_what_a_file_is(path: str, kind: str) -> None:
     assert sample_of(path) == kind
 
 
+def test_a_stage_is_no_sample() -> None:
+    assert sample_of("apps/web/test/app.yaml") == "test"
+    assert sample_of("apps/web/test/app.yaml", {"apps/web/test"}) == ""
+    assert sample_of("apps/web/test/fixtures/app.yaml", {"apps/web/test"}) == "test"
+    finding = found("version-eol", ERROR, "fleet/Test/app.yaml")
+    assert in_sample(finding, (), ["fleet/Test"]).severity is ERROR
+    assert in_sample(finding, {"fleet"}, ["fleet/Test"]).severity is ERROR
+    assert in_sample(finding, {"fleet"}).severity is NOTE
+
+
 @pytest.mark.parametrize(
     ("rule", "severity", "path", "lower"),
     [

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.policy import IgnorePolicy
 from tagwatch.config.load import (
     Configuration,
     Files,
@@ -353,6 +354,29 @@ def test_extends_is_laid_under(tmp_path: Path) -> None:
     assert policy.rules["tag-latest"].severity is Severity.WARNING
     assert policy.rules["base-behind"].options == {"level": "minor"}
     assert str(policy.overrides[0].place) == "org/base.yaml:4:13"
+
+
+def test_what_a_policy_says_counts_also_where_it_is_the_default(tmp_path: Path) -> None:
+    """`fail_on: error` over an organization's `fail_on: never` was taken for nothing said."""
+    (tmp_path / "org.yaml").write_text(
+        "fail_on: never\non_unavailable: fail\naccept_claims: true\n"
+        "defaults: {cooldown: 9d, stale_grace: 9d, host_os: any, registry: ghcr.io}\n"
+        "ignore_policy: {allow_inline: false, allow_permanent: true, max_days: 9}\n"
+    )
+    said = (
+        "fail_on: error\non_unavailable: warn\naccept_claims: false\n"
+        "defaults: {cooldown: 3d, host_os: linux, registry: docker.io}\n"
+        "ignore_policy: {allow_inline: true, allow_permanent: false}\n"
+    )
+    policy = load(tmp_path, "policy: policy.yaml", f"extends: [org.yaml]\n{said}").policy
+    assert policy.fail_on is Severity.ERROR
+    assert (policy.on_unavailable, policy.accept_claims) == ("warn", False)
+    assert (policy.defaults.registry, policy.defaults.host_os) == ("docker.io", "linux")
+    assert policy.defaults.cooldown == timedelta(days=3)
+    assert policy.defaults.stale_grace == timedelta(days=9), "nothing was said of it"
+    assert policy.ignore_policy == IgnorePolicy(max_days=9)
+    assert load(tmp_path, f"policy:\n  {said.splitlines()[3]}").policy.defaults.asks_cooldown
+    assert not load(tmp_path, "policy: {defaults: {host_os: linux}}").policy.defaults.asks_cooldown
 
 
 def test_extends_in_a_circle_is_refused(tmp_path: Path) -> None:

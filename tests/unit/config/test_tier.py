@@ -134,14 +134,15 @@ def test_two_files_are_combined_by_whole_keys(tmp_path: Path) -> None:
         "reports: {url: 'https://r.example/', formats: [sarif]}\n"
         "facts: {key_file: key}\n"
         "policy: {fail_on: warning, rules: {tag-latest: {severity: error}},"
-        " ignore_policy: {allow_inline: false}}\n"
+        " ignore_policy: {allow_inline: false, allow_permanent: false}}\n"
     )
     (tree / "tagwatch.yaml").write_text(
         "max_age: 24h\nsources: [b]\n"
         "registries:\n  a.example: {kind: harbor, credential: anonymous}\n"
         "  b.example: {kind: quay}\n"
         "reports: {directory: out}\nfacts: f.tagwatch\n"
-        "policy: {rules: {tag-moving: {severity: error}}, ignore_policy: {allow_inline: true}}\n"
+        "policy: {rules: {tag-moving: {severity: error}},"
+        " ignore_policy: {allow_inline: true, allow_permanent: true}}\n"
     )
     cache = tmp_path / "cache"
     for _ in ("read", "from the cache"):
@@ -172,6 +173,7 @@ def test_two_files_are_combined_by_whole_keys(tmp_path: Path) -> None:
         assert policy.fail_on is not None
         assert policy.fail_on.value == "warning"
         assert not policy.ignore_policy.allow_inline, "an operator who forbids it has forbidden it"
+        assert not policy.ignore_policy.allow_permanent, "also where that is the default"
 
 
 def test_an_operators_key_alone_names_no_facts(tmp_path: Path) -> None:

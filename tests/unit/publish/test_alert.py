@@ -105,7 +105,9 @@ def test_one_line_for_the_same_finding_in_several_places() -> None:
     alert = alert_of(sample(), spread, CONTEXT)
     assert alert is not None
     (group,) = (group for group in alert.groups if group.title == "To look at")
-    assert [line.where for line in group.lines if "Debian 12" in line.message] == ["in 2 files"]
+    assert [line.where for line in group.lines if "Debian 12" in line.message] == [
+        "api/Dockerfile:1 and 1 other file"
+    ]
 
 
 def test_one_line_for_one_cause_with_several_images() -> None:
@@ -126,7 +128,10 @@ def test_one_line_for_one_cause_with_several_images() -> None:
     assert alert is not None
     (group,) = (group for group in alert.groups if group.title == "To look at")
     assert [(line.name, line.where) for line in group.lines] == [
-        ("ghcr.io/acme/a:latest", "in 3 files, also for 2 other images")
+        (
+            "ghcr.io/acme/a:latest",
+            "0/compose.yaml:8 and 2 other files, also for 2 other images",
+        )
     ]
 
 

@@ -57,6 +57,21 @@ def test_history_tells_open_intervals_and_whose_clock() -> None:
     assert "nothing is remembered" in history_text(repository, [])
 
 
+def test_history_says_that_a_tag_is_gone() -> None:
+    """The line of a deleted tag ended like that of one that had moved."""
+    assert PYTHON.reference is not None
+    repository, last = PYTHON.reference.repository, EVIDENCE[0].history[-1]
+    ended = replace(last, ended=True, ended_at=last.last_seen + timedelta(days=2))
+    moved = replace(ended, first_seen=last.first_seen - timedelta(days=9))
+    told = history_text(repository, [moved, ended], to_now=True).splitlines()
+    assert told[1].endswith("upgraded")
+    assert told[2].endswith("upgraded gone since 2026-11-25")
+    assert "gone" not in history_text(repository, [moved, ended])
+    assert "gone" not in history_text(repository, [moved, last], to_now=True)
+    committed = replace(ended, kind=Seen.COMMITTED)
+    assert "gone" not in history_text(repository, [committed], to_now=True)
+
+
 @pytest.mark.parametrize("lifecycle", Lifecycle)
 def test_history_says_how_the_tag_has_behaved(lifecycle: Lifecycle) -> None:
     assert PYTHON.reference is not None

@@ -85,6 +85,23 @@ def test_what_was_not_read_is_printed_and_the_verdict_stands_last() -> None:
     )
 
 
+def test_what_is_passed_over_for_one_reason_is_told_once() -> None:
+    """A repository with charts had a screen of it: two lines for each template."""
+    first = next(one for one in sample().problems if one.skipped)
+    many = tuple(
+        replace(first, location=replace(first.location, path=f"chart/{n:02}.yaml"))
+        for n in range(15)
+    )
+    other = replace(first, message="something else", location=many[3].location)
+    text = console.render(replace(sample(), problems=(*many, other)), sample_context())
+    told = " ".join(text.split())
+    assert told.count(first.message) == 1
+    assert f"{many[0].location}: skipped: {first.message}" in told
+    assert "also chart/01.yaml:1:1, chart/02.yaml:1:1, " in told
+    assert "chart/12.yaml:1:1, and 2 more (--format compact names each)" in told
+    assert f"{many[3].location}: skipped: something else" in told
+
+
 def test_old_or_imported_facts_name_their_age_and_source() -> None:
     result = sample()
     key = "docker.io/library/redis:7.0"

@@ -392,6 +392,29 @@ def test_ports_of_services_that_are_only_built() -> None:
     assert (port.host, port.container) == (8080, 80)
 
 
+@pytest.mark.parametrize(
+    ("policy", "is_built"),
+    [
+        ("", True),
+        ("pull_policy: build, ", True),
+        ("pull_policy: missing, ", True),
+        ("pull_policy: always, ", False),
+        ("pull_policy: daily, ", False),
+        ("pull_policy: every_12h, ", False),
+        ("extends: {service: base}, ", False),
+        ("extends: {service: base}, pull_policy: build, ", True),
+    ],
+)
+def test_what_is_pulled_although_it_could_be_built(policy: str, is_built: bool) -> None:
+    """`docker compose up` pulls it: compose's `mustPull`."""
+    text = (
+        f"services:\n  a: {{{policy}image: 'quay.io/a/b:1', build: .}}\n"
+        "  base: {pull_policy: always}\n"
+    )
+    (target,) = read(text, {"Dockerfile": "FROM scratch\n"}).targets
+    assert ("built" in target.facts) is is_built
+
+
 def test_version_1_layout() -> None:
     text = "web:\n  image: nginx:1\ndb:\n  build: 'https://x/y'\n"
     assert shown(read(text)) == ["compose.yaml:2:10 nginx:1 -> docker.io/library/nginx:1"]

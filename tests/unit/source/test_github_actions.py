@@ -57,7 +57,7 @@ jobs:
     container: {image: python:3.12, env: {image: decoy:4}}
   c:
     container: ${{ matrix.image }}
-    strategy: {matrix: {image: [decoy:5]}}
+    strategy: {matrix: {image: [tested:5]}}
     services: {r: {image: "${{ inputs.r || 'redis:7' }}"}}
   d: {uses: ./.github/workflows/x.yml, container: null}
 """.replace("DIGEST", D)
@@ -68,7 +68,7 @@ jobs:
         "11:22 busybox:1.36 -> docker.io/library/busybox:1.36",
         f"12:23 ghcr.io/o/x@{D} -> ghcr.io/o/x@{D}",
         "16:24 python:3.12 -> docker.io/library/python:3.12",
-        "18:16 ${{ matrix.image }} -> missing matrix.image",
+        "19:33 tested:5 -> docker.io/library/tested:5",
         "20:28 ${{ inputs.r || 'redis:7' }} -> missing inputs.r || 'redis:7'",
     ]
     assert [target.group for target in extraction.targets] == ["a"] * 4 + ["b"] + ["c"] * 2
@@ -96,3 +96,37 @@ def test_actions() -> None:
     extraction = read(text, "a/action.yml", {"a/Dockerfile": "FROM alpine:3\n"})
     assert shown(extraction) == ["a/Dockerfile:1:6 alpine:3 -> docker.io/library/alpine:3"]
     assert "'a/Dockerfile' was not read" in read(text, "a/action.yml").problems[0].message
+
+
+def test_images_that_a_matrix_lists() -> None:
+    """ "matrix.image has no value here", a check said, and twenty lines above stood the values."""
+    text = """\
+on: push
+jobs:
+  a:
+    strategy:
+      matrix:
+        image: ["quay.io/a/b:1", "${{ vars.IMAGE }}"]
+        on: [{image: c/d:2, os: x}, {os: y}]
+        pg: [12, 13]
+        include: [{image: e/f:3}, {os: z}]
+    container: ${{ matrix.image }}
+    services:
+      on: {image: "${{matrix.on.image}}"}
+      pg: {image: "postgres:${{ matrix.pg }}"}
+      no: {image: "${{ matrix.no }}"}
+  b:
+    strategy: {matrix: "${{ fromJSON(needs.a.outputs.m) }}"}
+    container: ${{ matrix.image }}
+"""
+    extraction = extract(github_actions, text, ".github/workflows/x.yml")
+    assert_exact(extraction, {".github/workflows/x.yml": text})
+    assert [line.partition("yml:")[2] for line in shown(extraction)] == [
+        "6:18 quay.io/a/b:1 -> quay.io/a/b:1",
+        "6:35 ${{ vars.IMAGE }} -> missing vars.IMAGE",
+        "9:27 e/f:3 -> docker.io/e/f:3",
+        "7:22 c/d:2 -> docker.io/c/d:2",
+        "13:20 postgres:${{ matrix.pg }} -> missing matrix.pg",
+        "14:20 ${{ matrix.no }} -> missing matrix.no",
+        "17:16 ${{ matrix.image }} -> missing matrix.image",
+    ]

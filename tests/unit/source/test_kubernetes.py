@@ -295,6 +295,31 @@ spec: {image: ghcr.io/o/scanned}
     ]
 
 
+def test_images_of_openshift_and_a_resources_own() -> None:
+    """Thirty notebooks of an ImageStream each were not found, nor `spec.image: spark:4.0.0`."""
+    text = """\
+apiVersion: image.openshift.io/v1
+kind: ImageStream
+spec:
+  tags:
+  - {name: "1", from: {kind: DockerImage, name: quay.io/a/notebook:1}}
+  - {name: "2", from: {kind: ImageStreamTag, name: "other:2"}}
+---
+apiVersion: build.openshift.io/v1
+kind: BuildConfig
+spec: {strategy: {dockerStrategy: {from: {kind: DockerImage, name: redis}}}}
+---
+apiVersion: sparkoperator.k8s.io/v1beta2
+kind: SparkApplication
+spec: {image: "spark:4.0.0", driver: {image: "decoy:1"}}
+"""
+    assert shown(extract(kubernetes, text, "x.yaml")) == [
+        "x.yaml:5:49 quay.io/a/notebook:1 -> quay.io/a/notebook:1",
+        "x.yaml:10:68 redis -> docker.io/library/redis:latest",
+        "x.yaml:14:16 spark:4.0.0 -> docker.io/library/spark:4.0.0",
+    ]
+
+
 def test_what_skaffold_builds_is_not_pulled() -> None:
     """Its name is no place for a pin; the builders, the runners and the tests are pulled."""
     text = """\

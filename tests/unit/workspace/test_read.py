@@ -11,7 +11,7 @@ import pytest
 
 from tagwatch.errors import InputError
 from tagwatch.source.target import Extraction, is_replaced
-from tagwatch.workspace.find import find
+from tagwatch.workspace.find import find, sources_from_globs
 from tagwatch.workspace.read import MAX_FILE_BYTES, read_bytes, read_targets
 
 
@@ -204,15 +204,47 @@ def test_a_compose_json_of_another_tool_is_no_problem(tree: Path) -> None:
         ("prod.yaml", "image: a/b:v1\n"),
         ("package.json", '{"features": {"ghcr.io/a/b:1": {}}, "target": {"a": {"tags": []}}}'),
         ("swagger.json", '{"apiVersion": {"type": "string"}, "kind": {"type": "string"}}'),
-        (
-            "bitbucket-pipelines.yml",
-            "image: a:1\npipelines:\n  x:\n    - step:\n        script: [x]\n",
-        ),
+        (".circleci/config.yml", "version: 2.1\norbs: {node: circleci/node@5}\n"),
     ],
 )
 def test_a_walked_file_of_another_tool_is_passed_over(tree: Path, name: str, content: str) -> None:
-    (tree / name).write_text(content, encoding="utf-8")
+    write(tree, {name: content})
     assert list(read_targets(find(["."], tree).files, tree, {}, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "tool"),
+    [
+        ("bitbucket-pipelines.yml", "image: a:1\npipelines: {}\n", "Bitbucket"),
+        (".circleci/config.yml", "jobs:\n  a:\n    docker:\n      - image: b:1\n", "CircleCI"),
+        ("ci/azure-pipelines-pr.yml", "jobs:\n- container: a:1\n", "Azure Pipelines"),
+        ("src/cloudbuild.yaml", "steps:\n  - name: gcr.io/a/b:1\n", "Google Cloud Build"),
+        (".prow.yaml", "presubmits:\n- spec:\n    containers:\n    - image: a:1\n", "Prow"),
+    ],
+)
+def test_a_pipeline_that_nothing_reads_is_told(
+    tree: Path, name: str, content: str, tool: str
+) -> None:
+    """The images of a CircleCI pipeline were neither found nor missed: a check said nothing."""
+    write(tree, {name: content})
+    ((path, extraction),) = read_targets(find(["."], tree).files, tree, {}, {})
+    (problem,) = extraction.problems
+    assert (path, problem.skipped, extraction.targets) == (name, True, ())
+    assert problem.message == f"a pipeline of {tool} names images, and is not read"
+
+
+def test_no_pattern_makes_our_own_files_a_charts_values(tree: Path) -> None:
+    """`sources: ["**/*.yaml"]` found images in the watch list, and a fix would have edited that."""
+    files = {
+        "tagwatch.yaml": "watch:\n  - {image: redis, tags: ['7']}\n  - image: a/b:1\n",
+        "rules/org.yaml": "# Ours.\nversion: 1  # of the form\nignores:\n  - image: redis:5\n",
+        "env/prod.yaml": "image: a/b:1\nrules: []\n",
+    }
+    write(tree, files)
+    every = sources_from_globs(["**/*.yaml"], tree).files
+    assert [file.path for file in every] == ["env/prod.yaml", "rules/org.yaml", "tagwatch.yaml"]
+    read_of = dict(read_targets(every, tree, {}, {}))
+    assert [one for part in read_of.values() for one in references(part)] == ["env/prod.yaml a/b:1"]
 
 
 def test_a_walk_finds_json_by_its_name_or_as_a_manifest(tree: Path) -> None:
