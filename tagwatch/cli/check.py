@@ -7,7 +7,6 @@ import sys
 from functools import lru_cache, partial
 from pathlib import Path
 
-from tagwatch.cli.baseline_file import read_baseline_file, write_baseline_file
 from tagwatch.cli.command import (
     Command,
     add_answer,
@@ -150,7 +149,11 @@ def run(options: argparse.Namespace) -> int:
     from tagwatch.walk.look_up import Asking
 
     options.choice = None
-    baseline = read_baseline_file(options.baseline) if options.baseline else None
+    baseline = None
+    if options.baseline:
+        from tagwatch.cli.baseline_file import read_baseline_file
+
+        baseline = read_baseline_file(options.baseline)
     site = open_site(options)
     if options.fail_on or options.select or options.ignore:
         from tagwatch.cli.choice import chosen_by, failing_on
@@ -280,6 +283,8 @@ def _tell_fixed(baseline: Baseline, result: AuditResult, options: argparse.Names
     for entry in fixed:
         note(f"tagwatch: fixed since the baseline: {entry.path}: {entry.rule} {entry.subject}")
     if fixed and options.prune and not options.dry_run:
+        from tagwatch.cli.baseline_file import write_baseline_file
+
         write_baseline_file(options.baseline, baseline.pruned(result))
     elif fixed and not options.prune:
         note("tagwatch: --prune takes them out of the baseline")

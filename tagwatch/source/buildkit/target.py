@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from tagwatch.errors import InputError, InvalidReferenceError, UsageError
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.image.reference import Reference
-from tagwatch.source.buildkit.mount import find_mount_source
 from tagwatch.source.buildkit.scope import (
     Build,
     GlobalScope,
@@ -161,6 +160,8 @@ class TargetReader:
             yield mention
 
     def _mounted(self, stage: Stage, statement: Statement, flag: Flag, at: int) -> _Mention | None:
+        from tagwatch.source.buildkit.mount import find_mount_source  # few files mount
+
         value = flag.text[at:]
         try:
             found = find_mount_source(value)
@@ -192,7 +193,7 @@ class TargetReader:
 
     def _find(self, mention: _Mention, value: str) -> None:
         """A stage by number, else by name."""
-        if not re.fullmatch(r"[+-]?[0-9]{1,9}", value):
+        if value[:1].isalpha() or not re.fullmatch(r"[+-]?[0-9]{1,9}", value):
             self._name(mention, value)
         elif 0 <= int(value) < len(self._build.stages):
             mention.to = int(value)
