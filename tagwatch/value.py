@@ -11,8 +11,11 @@ use is missing: inheritance of fields, `InitVar`, `ClassVar`, classes without sl
 from __future__ import annotations
 
 import operator
+import sys
+from collections.abc import Callable, Mapping
+from itertools import repeat
 
-__all__ = ["dataclass", "field", "is_value", "replace"]
+__all__ = ["dataclass", "field", "is_value", "late", "replace"]
 
 # Signatures show it as the default of a field with a factory, as the standard library does.
 _NOTHING: Any = type("_Nothing", (), {"__repr__": lambda _: "<factory>"})()
@@ -23,6 +26,36 @@ _MANY = 64
 def is_value(kind: type) -> bool:
     """Return True for a class that `dataclass` made."""
     return "__fields__" in kind.__dict__
+
+
+_LATE: dict[str, Mapping[str, str]] = {}
+"""By module, the names that `late` was told and that nobody has settled yet."""
+
+
+def late(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a module (PEP 562) that names types of fields few values fill.
+
+    `homes` says which module has each type: it is imported when somebody asks for the name, as the
+    ledger's codec does for a value that has such a field. A class costs more than to fill it.
+    """
+    _LATE[module] = homes
+
+    def found(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        kind = getattr(__import__(homes[name], fromlist=[name]), name)
+        setattr(sys.modules[module], name, kind)
+        return kind
+
+    return found
+
+
+def _settle() -> None:
+    """Import every late type."""
+    while _LATE:  # to import one may tell of others
+        module, homes = _LATE.popitem()
+        for name in homes:
+            getattr(sys.modules[module], name)
 
 
 class _Field:
@@ -64,10 +97,8 @@ else:
 
     def replace(value, /, **changes):
         """Return `value` with some fields changed; see `dataclasses.replace`."""
-        for name in type(value).__fields__:
-            if name not in changes:
-                changes[name] = getattr(value, name)
-        return type(value)(**changes)
+        kind = type(value)
+        return kind(**{**dict(zip(kind.__fields__, value.__key__(value), strict=True)), **changes})
 
 
 def _value_class(plain: type, *, frozen: bool, kw_only: bool, order: bool, eq: bool) -> type[Any]:
@@ -159,6 +190,7 @@ def _first_init(cls: type[Any], fields: dict[str, Any]) -> Any:
     # Counting is not safe between threads, and need not be: both would compile the same function.
     left = _MANY
     has_more_to_do = hasattr(cls, "__post_init__")
+    set_field = object.__setattr__  # a frozen class refuses its own
 
     def init(self: Any, *arguments: Any, **named: Any) -> None:
         nonlocal left
@@ -172,13 +204,14 @@ def _first_init(cls: type[Any], fields: dict[str, Any]) -> Any:
             _compile_init(cls)
             cls.__init__(self, *arguments, **named)
             return
-        for name, value in values.items():
-            if value.__class__ is _Field:
-                value = value.make()
-            if value is _NOTHING:
+        for name in fields.keys() - named.keys():
+            if values[name].__class__ is _Field:
+                values[name] = values[name].make()
+            if values[name] is _NOTHING:
                 _compile_init(cls)
                 cls.__init__(self, **named)  # raises: it names all that is missing
-            object.__setattr__(self, name, value)  # a frozen class refuses its own `__setattr__`
+        # A loop in C: `set_field` returns None each time, so `any` comes to the end.
+        any(map(set_field, repeat(self), values, values.values()))
         if has_more_to_do:
             self.__post_init__()
 
@@ -232,6 +265,7 @@ class _StandardFields:
     def __get__(self, value: object, cls: type[Any]) -> Any:
         import dataclasses
 
+        _settle()  # who asks for fields often evaluates their annotations, as msgspec does
         # with a text of its own, no signature is made up for it
         namespace: dict[str, Any] = {"__annotations__": dict(cls.__annotations__), "__doc__": "-"}
         for name, said in _told(cls):

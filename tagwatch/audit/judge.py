@@ -33,7 +33,7 @@ from tagwatch.audit.rule.interface import (
     Statement,
     Unchecked,
 )
-from tagwatch.audit.rule.occasion import occasions, of_file, of_policy, of_target
+from tagwatch.audit.rule.occasion import Occasions, occasions, of_file, of_policy
 from tagwatch.audit.verdict.exemption import Exemptions, base_references, charge_to_base
 from tagwatch.audit.verdict.result import AuditResult, Case, Ignored, Tally
 from tagwatch.family import RULES
@@ -145,6 +145,7 @@ class _Session:
         self._ordinals: Counter[str] = Counter()
         self._of_place: frozenset[str] = frozenset()
         """The occasions that the policy and the file in hand give."""
+        self._gives = Occasions(case.evidence, policy, knowledge)
         self._given = self._occasions()
         rules = active_rules(policy, self._given)
         self._of_target = [rule for rule in rules if rule.scope is RuleScope.TARGET]
@@ -205,7 +206,7 @@ class _Session:
         ):
             return None
         else:
-            given = occasions(case.files, case.evidence, policy, self._knowledge)
+            given = occasions(case.files, policy, self._gives)
         return (
             None
             if given is None
@@ -272,8 +273,7 @@ class _Session:
         """Return the rules that have an occasion to speak of a target, or all of them."""
         if self._given is None:
             return self._of_target
-        case, policy = self._case, self._policy
-        given = self._of_place.union(of_target(target, case.evidence, policy, self._knowledge))
+        given = self._of_place | self._gives.of(target)
         if given not in self._by_occasion:
             self._by_occasion[given] = [
                 rule for rule in self._of_target if not rule.when or rule.when & given

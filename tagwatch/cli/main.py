@@ -32,7 +32,7 @@ def entry() -> NoReturn:
     What a short command makes is kept to its end anyway: collecting it on the way, and taking the
     interpreter apart piece by piece, cost as much as starting it (measured 2026-11-24).
     """
-    gc.set_threshold(20_000)
+    gc.set_threshold(50_000)
     code = main()
     try:
         sys.stdout.flush()

@@ -19,10 +19,9 @@ HUB_HOSTS = frozenset(
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
-_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?", re.ASCII)
+_DOMAIN = r"(?:[a-zA-Z0-9]+(?:(?:-+|\.)[a-zA-Z0-9]+)*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
-_IDENTIFIER = re.compile(r"[a-f0-9]{64}", re.ASCII)
+_IDENTIFIER = r"[a-f0-9]{64}"
 _MAX_PATH = 255
 
 
@@ -141,7 +140,7 @@ class Reference:
 
 
 def _parse_name(name: str, text: str) -> Repository:
-    if _IDENTIFIER.fullmatch(name):
+    if len(name) == 64 and re.fullmatch(_IDENTIFIER, name):
         raise _invalid(text, "64 hex digits are an image ID, not a name")
     if "://" in text:
         raise _invalid(text, "an address has no place here", _of_address(text))
@@ -153,7 +152,7 @@ def _parse_name(name: str, text: str) -> Repository:
         registry, path = DOCKER_HUB, name
     if registry == DOCKER_HUB and "/" not in path and path:
         path = f"library/{path}"
-    if not _DOMAIN.fullmatch(registry):
+    if registry != DOCKER_HUB and not re.fullmatch(_DOMAIN, registry):
         raise _invalid(text, f"{registry[:140]!r} is not a registry host")
     if not _PATH.fullmatch(path):
         if path != path.lower() and _PATH.fullmatch(path.lower()):

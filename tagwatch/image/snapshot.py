@@ -86,6 +86,11 @@ class Failure:
         """True where only a watch's own limit leaves tags unread: all that it asks for was read."""
         return self.code == TOO_MANY_TAGS
 
+    @property
+    def is_cut(self) -> bool:
+        """True where a listing is not whole: what it does tell was read."""
+        return self.code == "cut-off" or self.is_limit
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failing:

@@ -42,6 +42,7 @@ __all__ = [
     "expand_lines",
     "micros",
     "moment",
+    "moment_or_none",
     "with_raw_digests",
 ]
 
@@ -72,6 +73,11 @@ def moment(value: int) -> datetime:
         return _EPOCH + timedelta(microseconds=value)
     except OverflowError as error:
         raise LedgerFailedError(f"a stored time is damaged: {value}", hint=_MEND) from error
+
+
+def moment_or_none(value: int | None) -> datetime | None:
+    """The time of a column that may be null."""
+    return None if value is None else moment(value)
 
 
 def digest_to_bytes(digest: Digest) -> bytes:
@@ -292,15 +298,29 @@ def _reader(kind: Any) -> Decoder:
     return decoder
 
 
-def _reader_of(annotation: str, scope: dict[str, Any]) -> Decoder:
-    """How to read what an annotation of a module with these names says.
+class _Names(dict[str, object]):
+    """The names of a module for `eval`, those that it has late (see `value.late`) among them."""
+
+    def __init__(self, module: types.ModuleType) -> None:
+        super().__init__()
+        self._module = module
+
+    def __missing__(self, name: str) -> object:
+        try:
+            return getattr(self._module, name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+
+def _reader_of(annotation: str, module: types.ModuleType) -> Decoder:
+    """How to read what an annotation in the module says.
 
     A name is looked up; `eval` compiles, which takes longer than reading a dozen values.
     """
     name = annotation.removesuffix(" | None")
-    kind = scope.get(name, vars(builtins).get(name))
+    kind = getattr(module, name, None) or vars(builtins).get(name)
     if kind is None:
-        return _reader(eval(annotation, scope))  # noqa: S307  # an annotation of our own
+        return _reader(eval(annotation, {}, _Names(module)))  # noqa: S307  # one of our own
     return _reader(kind) if name == annotation else _or_none(_reader(kind))
 
 
@@ -375,7 +395,7 @@ def _mapping(arguments: tuple[Any, ...]) -> Decoder:
 def _record(kind: type) -> Decoder:
     """Fields are looked up at their first value: most evidence has no change, base or pin."""
     annotations = kind.__annotations__
-    scope = vars(sys.modules[kind.__module__])
+    module = sys.modules[kind.__module__]
     readers: dict[str, Decoder] = {}
 
     def read(value: Any) -> Any:
@@ -385,7 +405,7 @@ def _record(kind: type) -> Decoder:
             if reader is None:
                 if name not in annotations:
                     continue
-                reader = readers[name] = _reader_of(annotations[name], scope)
+                reader = readers[name] = _reader_of(annotations[name], module)
             arguments[name] = reader(item)
         return kind(**arguments)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +23,7 @@ from tagwatch.ledger.codec import (
     expand,
     micros,
     moment,
+    moment_or_none,
 )
 from tagwatch.ledger.connection import (
     UNRECORDED_EVIDENCE,
@@ -32,7 +32,6 @@ from tagwatch.ledger.connection import (
     is_emptied,
     see_only,
 )
-from tagwatch.ledger.timeline import imported_of, interval_of, moment_or_none, run_of
 from tagwatch.value import replace
 
 TYPE_CHECKING = False
@@ -225,7 +224,7 @@ class Reader:
 
     def intervals(self, repository: Repository, tag: str | None = None) -> tuple[Interval, ...]:
         """Return the past of one tag, or of every tag, by tag and then oldest first."""
-        from tagwatch.ledger.timeline import timeline
+        from tagwatch.ledger.timeline import imported_of, timeline
 
         only, parameters = ("", ()) if tag is None else (" AND t.name = ?", (tag,))
         own = self._intervals(repository, only, parameters)
@@ -272,6 +271,8 @@ class Reader:
     def _intervals(
         self, repository: Repository, only: str, parameters: tuple[object, ...] = ()
     ) -> list[Interval]:
+        from tagwatch.ledger.timeline import interval_of
+
         rows = self._each(
             f"{_INTERVAL}{only} ORDER BY t.name, i.n",
             (repository.registry, repository.path, *parameters),
@@ -400,6 +401,8 @@ class Reader:
 
         What an earlier schema holds is any project's, until the first one scans.
         """
+        from tagwatch.ledger.timeline import run_of
+
         rows = self._rows(
             f"{_RUNS}WHERE (?1 IS NULL OR project IN (?1, '')) AND (?2 IS NULL OR kind = ?2) "
             "ORDER BY id DESC LIMIT ?3",
@@ -571,8 +574,10 @@ class Reader:
         )
         found = []
         for row in rows:
-            with suppress(LedgerError):
+            try:
                 found.append(decode(Change, expand(row[-1])))
+            except LedgerError:  # `suppress` would load `contextlib` on the warm path
+                continue
         return tuple(found)
 
     def reasons(

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.errors import LedgerFailedError
-from tagwatch.ledger.codec import digest_of_bytes, moment
+from tagwatch.ledger.codec import digest_of_bytes, moment, moment_or_none
 from tagwatch.value import replace
 
 TYPE_CHECKING = False
@@ -22,7 +22,6 @@ __all__ = [
     "imported_of",
     "interval_of",
     "joined",
-    "moment_or_none",
     "ordered",
     "preceded",
     "run_of",
@@ -183,11 +182,6 @@ def imported_of(row: Any) -> Interval:
         verdict=verdict,
         kind=_KINDS[kind],
     )
-
-
-def moment_or_none(value: int | None) -> datetime | None:
-    """The time of a column that may be null."""
-    return None if value is None else moment(value)
 
 
 def run_of(row: Any) -> Run:

@@ -58,18 +58,14 @@ def render(result: AuditResult, context: PublishContext) -> str:
     paint = _Paint(enabled=context.color)
     width = _width(context)
     together = _unchecked_together(result.findings)
-    unread = [
-        finding
-        for finding in result.findings
-        if finding.rule == UNCHECKED and "images" in finding.evidence
-    ]
-    alone = [
-        finding
-        for finding in result.findings
-        if _why_unread(finding) not in together and finding not in unread
-    ]
-    brief = [finding for finding in alone if context.brief and is_routine(finding)]
-    alone = [finding for finding in alone if finding not in brief]
+    unread: list[Finding] = []
+    brief: list[Finding] = []
+    alone: list[Finding] = []
+    for finding in result.findings:
+        if finding.rule == UNCHECKED and "images" in finding.evidence:
+            unread.append(finding)
+        elif _why_unread(finding) not in together:
+            (brief if context.brief and is_routine(finding) else alone).append(finding)
     lines = [
         *_findings(result, alone, paint, context),
         *_in_brief(brief, result, paint, width),

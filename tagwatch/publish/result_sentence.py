@@ -12,9 +12,12 @@ from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import UNRECORDED
 from tagwatch.audit.verdict.result import LAPSED, UNCHECKED, AuditResult, Since, is_outage
-from tagwatch.image.snapshot import Failure
 from tagwatch.publish.wording import age_text, count, date_text, one_line, said_by
 from tagwatch.source.target import Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.image.snapshot import Failure
 
 __all__ = [
     "age_of_facts",

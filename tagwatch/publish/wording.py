@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from tagwatch.audit.model.base_match import BaseMatch
-from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import Basis, Evidence, Resolution, Status, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import UNRECORDED, Change
@@ -46,12 +45,6 @@ __all__ = [
     "visible",
 ]
 
-_ALARMING = {
-    Verdict.REPLACED: Severity.ERROR,
-    Verdict.DOWNGRADED: Severity.ERROR,
-    Verdict.PLATFORMS_CHANGED: Severity.WARNING,
-    Verdict.UNKNOWN: Severity.WARNING,
-}
 _SHOWN_ALIASES = 3
 
 
@@ -177,8 +170,16 @@ def _named(finding: Finding) -> str:
 
 def change_severity(change: Change) -> Severity:
     """How much a move asks for attention: routine moves are notes, unless they bear signs."""
-    is_odd = change.signs or change.lost_base
-    return _ALARMING.get(change.verdict, Severity.WARNING if is_odd else Severity.NOTE)
+    from tagwatch.audit.model.diff import Verdict  # few checks see a move
+
+    is_odd = bool(change.signs or change.lost_base)
+    match change.verdict:
+        case Verdict.REPLACED | Verdict.DOWNGRADED:
+            return Severity.ERROR
+        case Verdict.PLATFORMS_CHANGED | Verdict.UNKNOWN:
+            return Severity.WARNING
+        case _:
+            return Severity.WARNING if is_odd else Severity.NOTE
 
 
 def change_step(change: Change) -> str:

@@ -25,7 +25,6 @@ from tagwatch.source.text.source_text import SourceText
 
 __all__ = ["extract", "recognizes"]
 
-_NAME = r"(?i)(?:docker|container)file(?:[._-][^/]*)?|[^/]+[._-](?:docker|container)file"
 _NEVER = frozenset(
     {"dockerignore", "md", "rst", "adoc", "htm", "html", "json", "yml", "yaml", "toml", "xml"}
     | {"lock", "orig", "rej", "diff", "patch", "svg", "png"}
@@ -34,7 +33,10 @@ _PROGRAM = frozenset(
     {"go", "py", "js", "mjs", "ts", "tsx", "rs", "java", "kt", "rb", "php", "c", "h", "cc", "cpp"}
     | {"cs", "swift", "lua", "pl", "sh", "bash", "ps1", "tf", "nix", "vim", "el", "txt"}
 )
-_PLAIN = frozenset({"dockerfile", "containerfile"})
+_PLAIN = ("dockerfile", "containerfile")
+_MARKS = "._-"
+_BEGUN = tuple(name + mark for name in _PLAIN for mark in _MARKS)
+_ENDED = tuple(mark + name for name in _PLAIN for mark in _MARKS)
 _INSTRUCTION = (
     r"(?im)^[ \t]*"
     r"(?:FROM|ARG|RUN|COPY|ADD|CMD|ENTRYPOINT|ENV|WORKDIR|USER|EXPOSE|LABEL|ONBUILD)[ \t]"
@@ -46,10 +48,15 @@ _FILLED_IN = r"%%[A-Z][A-Z0-9_]*%%|<%=? "
 _FROM = r"(?im)^[ \t]*FROM[ \t]+[^ \t\r\n]"
 
 
+def _is_name(name: str) -> bool:
+    """Return True for `dockerfile`, `dockerfile.dev`, `api.dockerfile` and their like."""
+    return name in _PLAIN or name.startswith(_BEGUN) or name[1:].endswith(_ENDED)
+
+
 def recognizes(path: str, head: bytes) -> bool:
     """See `Source.recognizes`."""
     name = path.rpartition("/")[2]
-    if name.lower() in _PLAIN or re.fullmatch(_NAME, name):
+    if _is_name(name.lower()):
         ending = name.rpartition(".")[2].lower()
         if ending in _NEVER:
             return False

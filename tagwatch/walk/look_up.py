@@ -13,7 +13,6 @@ from time import monotonic
 from tagwatch.audit.model.evidence import Evidence, Status, evidence_key, is_readable
 from tagwatch.audit.model.history import UNRECORDED
 from tagwatch.audit.verdict.result import RepositoryChange
-from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
@@ -24,11 +23,12 @@ if TYPE_CHECKING:
     from tagwatch.audit.reading.image import Image
     from tagwatch.audit.rule.interface import Reads
     from tagwatch.crawl.task import Need
+    from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
     from tagwatch.walk.survey import Survey
 
-__all__ = ["Asking", "Lookup", "Progress", "look_up"]
+    Progress = Callable[[RepositorySnapshot], None]
 
-Progress = Callable[[RepositorySnapshot], None]
+__all__ = ["Asking", "Lookup", "look_up"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ DEAREST = 20
 """So many modules of ours are told one by one."""
 _PROGRAM = ("-c", "from tagwatch.cli.main import entry; entry()")
 """As the console script: `-m` would load `runpy`, and what that needs."""
-_AS_ENTRY = "import gc, os\ngc.set_threshold(20_000)\n"
+_AS_ENTRY = "import gc, os\ngc.set_threshold(50_000)\n"
 """What `cli.main.entry` does about memory: collected on the way, all would cost more."""
 
 

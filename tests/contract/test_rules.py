@@ -11,6 +11,7 @@ from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.rule.catalogue import explain_rule, load_rule, rule_documentation
 from tagwatch.audit.rule.interface import row
+from tagwatch.audit.verdict.hand import CLOSED, NOTES
 from tagwatch.errors import UsageError
 from tagwatch.family import RULES
 from tests.contract import (
@@ -47,6 +48,11 @@ def test_a_rule_is_what_its_line_says(name: str) -> None:
         assert option.about
         items = option.default if isinstance(option.default, tuple) else (option.default,)
         assert not option.choices or set(items) <= set(option.choices)
+
+
+def test_rules_of_notes_keep_no_candidate_back() -> None:
+    assert not NOTES & CLOSED
+    assert {row(name)["severity"] for name in NOTES} == {Severity.NOTE}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -97,6 +103,8 @@ def test_a_rule_speaks_where_it_should(name: str, case: Said) -> None:
         assert expected.severity is None or finding.severity is expected.severity
         assert finding.unknown is expected.unknown
         assert not finding.message.endswith(".")
+        if name in NOTES and name not in case.policy.rules:
+            assert finding.severity is Severity.NOTE, "candidates are judged without it"
         if expected.fix is not None:
             written = finding.fix.replacement if finding.fix else None
             assert written == expected.fix

@@ -8,7 +8,7 @@ from enum import StrEnum
 from tagwatch.image.digest import Digest
 from tagwatch.value import dataclass
 
-__all__ = ["BaseMatch", "BaseVerdict", "MatchedBase"]
+__all__ = ["LEFT", "BaseMatch", "BaseVerdict", "MatchedBase"]
 
 
 class BaseVerdict(StrEnum):
@@ -31,6 +31,8 @@ class BaseVerdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+LEFT = frozenset({BaseVerdict.EXACT_STALE, BaseVerdict.EXACT_RETIRED})
+"""The verdicts on an image whose base has another build by now, or none."""
 _EXACT = frozenset(
     {BaseVerdict.EXACT_CURRENT, BaseVerdict.EXACT_STALE, BaseVerdict.EXACT_RETIRED}
     | {BaseVerdict.CONFLICT}

@@ -12,14 +12,15 @@ from enum import StrEnum
 
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import TOO_MANY_TAGS, Failure
 from tagwatch.value import dataclass
 
-__all__ = ["CUT", "GAPS", "UNASKED", "Coverage", "Reading", "Reason", "Remembered"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.image.snapshot import Failure
+
+__all__ = ["GAPS", "UNASKED", "Coverage", "Reading", "Reason", "Remembered"]
 __all__ += ["State", "Terms", "whole_failures"]
 
-CUT = ("cut-off", TOO_MANY_TAGS)
-"""The codes of listings that are not whole: what they do tell was read."""
 UNASKED = ("stopped", "budget")
 """The codes of what nobody asked any more."""
 
@@ -112,6 +113,6 @@ def whole_failures(failures: Sequence[Failure]) -> dict[Repository, Failure]:
     """Return the first failure of each repository that failed as a whole."""
     found: dict[Repository, Failure] = {}
     for failure in failures:
-        if failure.tag is None and failure.code not in CUT:
+        if failure.tag is None and not failure.is_cut:
             found.setdefault(failure.repository, failure)
     return found

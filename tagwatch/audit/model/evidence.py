@@ -9,14 +9,17 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from tagwatch.audit.model.base_match import BaseMatch, MatchedBase
-from tagwatch.audit.model.coverage import CUT, GAPS, UNASKED, Reading, Reason, State, Terms
+from tagwatch.audit.model.coverage import GAPS, UNASKED, Reading, Reason, State, Terms
 from tagwatch.audit.model.history import Change, Interval
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Target
-from tagwatch.value import dataclass, field, replace
+from tagwatch.value import dataclass, field, late, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.image.snapshot import Failure
 
 __all__ = [
     "STILL_LISTED",
@@ -35,6 +38,8 @@ __all__ = [
     "reading_of",
     "until",
 ]
+
+__getattr__ = late(__name__, {"Failure": "tagwatch.image.snapshot"})
 
 STILL_LISTED = "its registry lists the name all the same"
 """The note of what answers 404, though a list has its name."""
@@ -335,7 +340,7 @@ def reading_of(evidence: Evidence | None, repository: Repository, terms: Terms) 
     own = [
         one
         for one in evidence.failures
-        if one.repository == repository and one.code not in (_BROKEN, *CUT)
+        if one.repository == repository and one.code != _BROKEN and not one.is_cut
     ]
     failed = terms.failed.get(repository)
     if failed is not None and failed.code == "not-found" and _is_absent(evidence):

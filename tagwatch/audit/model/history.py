@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
-from tagwatch.audit.model.diff import ImageDiff, Verdict
 from tagwatch.image.digest import Digest
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, late
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.audit.model.diff import ImageDiff, Verdict
 
 __all__ = [
     "GONE",
@@ -21,6 +24,8 @@ __all__ = [
     "seen_serving",
 ]
 
+_DIFF = "tagwatch.audit.model.diff"
+__getattr__ = late(__name__, {"ImageDiff": _DIFF, "Verdict": _DIFF})
 
 UNRECORDED = "?"
 """The origin of what an older program stored: it did not record who said it."""

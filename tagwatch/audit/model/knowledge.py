@@ -30,9 +30,8 @@ __all__ = [
 
 _VERSION = re.compile(r"[vV]?([0-9]+(?:\.[0-9]+)*)", re.ASCII)
 _HEAD = r"[vV]?([0-9]+(?:\.[0-9]+)*)(?=$|[-+_a-z])"
-_BEGINNING = re.compile(r"[a-z_-]*[a-z]")
+_BEGINNING = r"[a-z_-]*[a-z]"
 _LETTERS = re.compile(r"[a-z]+")
-_PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 _PROXIED = "/dependency_proxy/containers/"
 """The piece of a path below which GitLab's cache has images of Docker Hub."""
 
@@ -329,7 +328,7 @@ class Knowledge:
         for word in sorted(exact, key=lambda word: not (word.only and is_first)):
             if not word.only or any(_names(glob, home) for glob in word.only):
                 return word, word.cycle
-        letters = found[0] if (found := _BEGINNING.match(text)) else ""
+        letters = found[0] if (found := re.match(_BEGINNING, text)) else ""
         for word in self.words.get(letters, ()) if letters else ():
             if word.pattern and (found := re.fullmatch(word.pattern, text)):
                 number = found["v"]
@@ -419,4 +418,6 @@ def _scheme(name: str) -> Scheme | None:
 @lru_cache(maxsize=8192)
 def _plain(name: str) -> tuple[int, ...]:
     """Return the numbers of a line's name that is nothing but numbers, else none."""
-    return tuple(map(int, name.split("."))) if _PLAIN.fullmatch(name) else ()
+    numbers = name.split(".")
+    is_plain = all(number.isascii() and number.isdigit() for number in numbers)
+    return tuple(map(int, numbers)) if is_plain else ()

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
+from tagwatch.audit.model.base_match import LEFT, BaseMatch, BaseVerdict
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.rule.approval import policy_base
@@ -29,7 +29,6 @@ from tagwatch.image.digest import short_digest
 
 __all__ = ["RULE", "check"]
 
-_LEFT = (BaseVerdict.EXACT_STALE, BaseVerdict.EXACT_RETIRED)
 _SAME_IMAGE = frozenset(
     {Verdict.IDENTICAL.value, Verdict.ATTESTATION_ONLY.value, Verdict.RECOMPRESSED.value}
 )
@@ -41,7 +40,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     yield from pinned
     evidence = subject.evidence
     for match in evidence.bases if evidence and is_judged(subject) and not pinned else ():
-        if match.verdict in _LEFT and _is_due(match, subject):
+        if match.verdict in LEFT and _is_due(match, subject):
             yield _stale(match, subject)
 
 

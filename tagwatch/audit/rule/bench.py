@@ -54,9 +54,14 @@ class Bench:
 
     def everywhere(self, rule: Rule) -> RuleSettings:
         """Return the settings of a rule where no override of the policy names it."""
-        if rule.id not in self._everywhere:
-            self._everywhere[rule.id] = _laid_over(rule, self.policy.rules.get(rule.id))
-        return self._everywhere[rule.id]
+        known = self._everywhere.get(rule.id)
+        if known is None:
+            known = self._everywhere[rule.id] = _laid_over(rule, self.policy.rules.get(rule.id))
+        return known
+
+    def is_set(self, rule: Rule) -> bool:
+        """Return True where the policy says something of the rule, for some images or all."""
+        return rule.id in self.policy.rules or rule.id in self._overridden
 
     def subject(
         self,

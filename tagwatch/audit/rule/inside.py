@@ -19,8 +19,10 @@ from tagwatch.value import dataclass, replace
 __all__ = ["Inside", "Living", "inside", "is_over", "with_living_offers"]
 
 _NUMBERS = re.compile(r"[vV]?([0-9]+(?:\.[0-9]+)*)", re.ASCII)
-_EARLY = r"[-._]?(?:alpha|beta|cr|dev|ea|pre|preview|rc|snapshot|[abm])(?![a-z])"
-"""What follows the numbers of a pre-release, which belongs to no line before its release."""
+_EARLY = frozenset(
+    {"alpha", "beta", "cr", "dev", "ea", "pre", "preview", "rc", "snapshot", "a", "b", "m"}
+)
+"""Words behind the numbers of a pre-release, which belongs to no line before its release."""
 _PIECES = 3
 """How many pieces between dashes one word may have: `liberica-openjdk-17`."""
 
@@ -239,7 +241,13 @@ def _versions(
         elif how == "table":
             yield from _by_table(name, tag, knowledge.table(name))
         elif how == "version" and (found := _NUMBERS.match(tag)):
-            yield tag if re.match(_EARLY, tag[found.end() :]) else found[1]
+            yield tag if _is_early(tag[found.end() :]) else found[1]
+
+
+def _is_early(rest: str) -> bool:
+    """Return True where the word of a pre-release begins what follows the numbers of a tag."""
+    found = re.match(r"[-._]?([a-z]+)", rest)
+    return found is not None and found[1] in _EARLY
 
 
 def _is_of_another_product(resolution: Resolution) -> bool:
@@ -273,7 +281,7 @@ def _by_table(name: str, tag: str, table: Mapping[str, str]) -> Iterator[str]:
         # Bands 1 and 2 of the SDK 2.1 belong to the runtime 2.0.
         is_older = parts[:2] == ["2", "1"] and len(parts) > 2 and parts[2][:1] in ("1", "2")
         if numbers:
-            is_early = re.match(_EARLY, tag[tag.index(numbers) + len(numbers) :])
+            is_early = _is_early(tag[tag.index(numbers) + len(numbers) :])
             yield "2.0" if is_older and len(parts[2]) == 3 else tag if is_early else numbers
     elif first in table:
         yield table[first]

@@ -18,13 +18,14 @@ from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.family import RULE_ROWS
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.image.snapshot import Failing, Failure
 from tagwatch.source.target import Ignore, Instruction, Location, Port, Problem, Target
 from tagwatch.value import dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypedDict
+
+    from tagwatch.image.snapshot import Failing, Failure
 
     class RuleRow(TypedDict):
         """The arguments of `Rule` that a rule's row gives."""

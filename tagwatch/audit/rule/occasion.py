@@ -9,30 +9,56 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from tagwatch.audit.model.base_match import LEFT, BaseVerdict
 from tagwatch.audit.model.evidence import Evidence, Status, evidence_key, is_readable
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.image.reference import DOCKER_HUB, Reference
 from tagwatch.source.target import Extraction, Target
 
-__all__ = ["occasions", "of_file", "of_policy", "of_target"]
+__all__ = ["Occasions", "occasions", "of_file", "of_policy", "of_target"]
 
 # `6.2.x` or `x`, as `tag-missing` recognizes it: importing that rule would undo what this saves.
 _JOINTS = str.maketrans("_-", "..")
 
 
+_KEPT = 512
+"""Of so many kinds of targets an `Occasions` remembers what they give."""
+
+
+class Occasions:
+    """The occasions that targets give, worked out once for all that are alike: files name the same
+    images again and again.
+    """
+
+    def __init__(
+        self, evidence: Mapping[str, Evidence], policy: Policy, knowledge: Knowledge
+    ) -> None:
+        self._evidence = evidence
+        self._policy = policy
+        self._knowledge = knowledge
+        self._known: dict[object, frozenset[str]] = {}
+
+    def of(self, target: Target) -> frozenset[str]:
+        """Return what one target gives; see `of_target`."""
+        key = (target.reference, target.selector, target.platform, bool(target.ports))
+        if key not in self._known:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            told = of_target(target, self._evidence, self._policy, self._knowledge)
+            self._known[key] = frozenset(told)
+        return self._known[key]
+
+
 def occasions(
-    files: Iterable[tuple[str, Extraction]],
-    evidence: Mapping[str, Evidence],
-    policy: Policy,
-    knowledge: Knowledge,
+    files: Iterable[tuple[str, Extraction]], policy: Policy, given: Occasions
 ) -> frozenset[str]:
     """Return every occasion that a target, a file or the policy gives."""
     found = set(of_policy(policy))
     for _, extraction in files:
         found.update(of_file(extraction))
         for target in extraction.targets:
-            found.update(of_target(target, evidence, policy, knowledge))
+            found |= given.of(target)
     return frozenset(found)
 
 
@@ -116,6 +142,7 @@ def _of_evidence(known: Evidence, target: Target, policy: Policy) -> Iterator[st
         yield "ending"
     if resolution.newer:
         yield "newer"
+    bases = {one.verdict for one in known.bases}
     for name, there in (
         ("change", known.change is not None),
         ("lost", known.change is not None and bool(known.change.lost_base)),
@@ -123,7 +150,8 @@ def _of_evidence(known: Evidence, target: Target, policy: Policy) -> Iterator[st
         ("gap", bool(known.failures) or not (known.documents_read or resolution.digest is None)),
         ("history", bool(known.history or known.new_tags)),
         ("pin", known.pin is not None),
-        ("base", bool(known.bases)),
+        ("conflict", BaseVerdict.CONFLICT in bases),
+        ("left", not LEFT.isdisjoint(bases)),
         ("platforms", len(known.platforms) > 1),
         ("offer", bool(known.platforms_offered) and policy.defaults.host_os != "any"),
         ("documents", known.documents_read),

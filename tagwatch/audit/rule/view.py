@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import Evidence, Pin, Resolution, Status
 from tagwatch.audit.model.history import Change, Interval, Seen
 from tagwatch.audit.rule.phrase import served_now
@@ -111,6 +110,8 @@ def _step(facts: Evidence, place: int) -> Change | None:
     before = history[place - 1] if place else None
     if before is None or now.verdict is None or Seen.COMMITTED in (now.kind, before.kind):
         return None
+    from tagwatch.audit.model.diff import Verdict  # few candidates have moves behind them
+
     return Change(
         tag=now.tag,
         before=before.digest,

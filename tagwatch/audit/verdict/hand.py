@@ -32,7 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.audit.verdict.keeper import Transcript
 
-__all__ = ["AT_ONCE", "CLOSED", "UNKNOWN", "Choice", "Hand", "Refusal", "Standing"]
+__all__ = ["AT_ONCE", "CLOSED", "NOTES", "UNKNOWN", "Choice", "Hand", "Refusal", "Standing"]
 
 CLOSED = frozenset(
     {"tag-replaced", "tag-downgraded", "tag-os-shifted", "cooldown", "tag-deleted"}
@@ -41,6 +41,10 @@ CLOSED = frozenset(
     | {"platform-dropped", "platform-missing", "base-not-approved"}
 )
 """Rules whose warnings and errors keep a candidate back, even where what stands has them, too."""
+NOTES = frozenset(
+    {"tag-moving", "tag-abandoned", "tag-rebuilt", "base-unknown", "base-behind", "eol-soon"}
+)
+"""Rules that say notes and nothing worse: of a candidate none of them counts."""
 _OF_A_TAG = frozenset({"digest-unpinned", "tag-moving"})
 """Rules that speak of a tag because no digest stands beside it."""
 UNKNOWN = "unknown"
@@ -352,7 +356,9 @@ class Hand:
             self._rules[given, is_part] = tuple(
                 rule
                 for rule in active_rules(bench.policy, given)
-                if rule.scope is RuleScope.TARGET and (not is_part or rule.when)
+                if rule.scope is RuleScope.TARGET
+                and (not is_part or rule.when)
+                and (rule.id not in NOTES or bench.is_set(rule))
             )
         return self._rules[given, is_part]
 

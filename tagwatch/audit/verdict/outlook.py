@@ -17,7 +17,7 @@ from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.rule.bench import Bench, active_rules
 from tagwatch.audit.rule.image_too_old import built_at
 from tagwatch.audit.rule.interface import RuleScope, Subject
-from tagwatch.audit.rule.occasion import occasions
+from tagwatch.audit.rule.occasion import Occasions, occasions
 from tagwatch.audit.rule.offering import lower, offer_tags
 from tagwatch.audit.rule.phrase import ENOUGH
 from tagwatch.audit.rule.release_end import ReleaseEnd, known_ends, release_ends
@@ -235,7 +235,7 @@ class _Session:
         self.due = Due()
         self._bench = Bench(at, policy, knowledge)
         self._bench.noting = self.due.asked
-        given = occasions(files, evidence, policy, knowledge)
+        given = occasions(files, policy, Occasions(evidence, policy, knowledge))
         self._rules = [
             rule for rule in active_rules(policy, given) if rule.scope is RuleScope.TARGET
         ]

@@ -12,9 +12,12 @@ from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Finding, Fix, Severity
 from tagwatch.audit.model.history import Change
 from tagwatch.image.reference import Reference, Repository, without_userinfo
-from tagwatch.image.snapshot import Failing, Failure, Gone, Quota, Remark
 from tagwatch.source.target import Extraction, Location, Problem, Target
-from tagwatch.value import dataclass, field, replace
+from tagwatch.value import dataclass, field, late, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.image.snapshot import Failing, Failure, Gone, Quota, Remark
 
 __all__ = [
     "LAPSED",
@@ -32,6 +35,11 @@ __all__ = [
     "is_outage",
     "with_fix_lines",
 ]
+
+__getattr__ = late(
+    __name__,
+    dict.fromkeys(("Failing", "Failure", "Gone", "Quota", "Remark"), "tagwatch.image.snapshot"),
+)
 
 LAPSED = "lapsed"
 """The fact of a finding that went by time alone: its tag serves what it told of."""

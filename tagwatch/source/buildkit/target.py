@@ -192,7 +192,7 @@ class TargetReader:
 
     def _find(self, mention: _Mention, value: str) -> None:
         """A stage by number, else by name."""
-        if not re.fullmatch(r"[+-]?[0-9]{1,9}", value):
+        if value[:1].isalpha() or not re.fullmatch(r"[+-]?[0-9]{1,9}", value):
             self._name(mention, value)
         elif 0 <= int(value) < len(self._build.stages):
             mention.to = int(value)

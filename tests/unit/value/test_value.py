@@ -174,3 +174,23 @@ def test_neither_dataclasses_nor_inspect_is_imported() -> None:
         env={"PYTHONPATH": ":".join(sys.path)},
     )
     assert done.stdout.strip() == "set()"
+
+
+LATE = """
+import sys, typing
+import tagwatch.audit.model.history as history
+assert "tagwatch.audit.model.diff" not in sys.modules
+from dataclasses import fields
+assert "diff" in [one.name for one in fields(history.Change)]
+assert typing.get_type_hints(history.Change)["verdict"] is history.Verdict
+assert "tagwatch.audit.model.diff" in sys.modules
+try:
+    history.Nothing
+except AttributeError as error:
+    print(error)
+"""
+
+
+def test_a_late_type_is_imported_for_who_asks_for_it_or_for_fields() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True)
+    assert done.stdout == "module 'tagwatch.audit.model.history' has no attribute 'Nothing'\n"
