@@ -24,7 +24,7 @@ from time import monotonic
 
 from tagwatch.audit.judge import Case, judge
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.errors import ConfigError, InputError, NothingToReadError, UsageError
+from tagwatch.errors import InputError, NothingToReadError, UsageError
 from tagwatch.source.target import Extraction, Problem, Target, Targets, is_replaced, qualify
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.look_up import Asking, look_up
@@ -707,14 +707,10 @@ def _repositories(
     named = site.settings.repositories
     if not named:
         return
-    from tagwatch.walk.site import kept_repositories
+    from tagwatch.walk.site import check_names, kept_repositories
 
+    check_names(site)  # before anything is fetched
     for one, kept in kept_repositories(site, fetch=fetch, is_over=is_over):
-        if (site.root / one.name).exists():
-            raise ConfigError(
-                f"sources: {one.address!r} is shown as {one.name!r}, which is also here",
-                hint="give the repository another `name:`",
-            )
         problems = []
         if kept.why or kept.folder is None:
             read = f"; read as of {kept.at:%Y-%m-%d}" if kept.at else ""

@@ -33,7 +33,13 @@ _LONGEST_JITTER = timedelta(weeks=4)
 _LONGEST_VALID = timedelta(days=90)
 _MOST_SHOWN = 2000
 _GIVEN = {"max_age": "24h", "sources": [], "watch": []}
-_REPORTS = {"directory": "reports", "formats": ["html", "json"], "url": "", "source": ""}
+_REPORTS = {
+    "directory": "reports",
+    "formats": ["html", "json"],
+    "url": "",
+    "source": "",
+    "projects": None,
+}
 _ADDRESSES = ("webhook_env", "webhook_file", "url_env", "url_file")
 
 

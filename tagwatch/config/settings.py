@@ -70,7 +70,8 @@ class Watch:
 class Reports:
     """Where scan writes its reports, in which formats, and where they can be read (`url`).
 
-    `source`: where the lines of files can be read, with `{path}` and `{line}` in it.
+    `source`: where the lines of files can be read, with `{path}` and `{line}` in it. `projects`:
+    where each scan writes the site of all projects of its ledger; None: nowhere.
     `inside`: a tree's file names the directory, which must not lead out of there through a link.
     """
 
@@ -78,6 +79,7 @@ class Reports:
     formats: tuple[str, ...] = ("html", "json")
     url: str = ""
     source: str = ""
+    projects: Path | None = None
     inside: Path | None = None
 
 
@@ -338,6 +340,7 @@ def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, 
             formats=tuple(reports.get("formats", ("html", "json"))),
             url=reports.get("url", ""),
             source=reports.get("source", ""),
+            projects=_path(place, reports.get("projects")),
         ),
         alerts=tuple(_receivers(place, plain.get("alerts", {}))),
         healthcheck=_healthcheck(place, plain.get("healthcheck")),
@@ -385,6 +388,7 @@ def combined(
         formats=(tree if "formats" in reports else operator).reports.formats,
         url=(tree if whole and "url" in reports else operator).reports.url,
         source=(tree if whole and "source" in reports else operator).reports.source,
+        projects=(tree if whole and "projects" in reports else operator).reports.projects,
     )
     if not whole:
         changes["registries"] = {
