@@ -7,7 +7,8 @@
 # make history-bundle LIBRARY=DIR   the package tagwatch-history, of a checkout of official-images
 # make docs   the documentation, into docs/_build/html; make docs-links also asks every link
 # make screenshots  the pictures of the documentation, from the demo
-# make lock   requirements.lock anew: what CI and the image install; make audit asks for advisories
+# make lock   the lock files anew: what the image, CI and a release install, by hash (UPGRADE= keeps the versions
+#             that still fit); make audit asks for advisories
 # make package  wheel and sdist as PyPI checks them, installed with pipx and uv for each Python that is here
 # make cluster  a Dask scheduler and workers on this machine, to try `engine: dask` (docs/cluster.md)
 # make bench  what everything costs, beside what else does it: ratios of one run
@@ -18,6 +19,8 @@ BENCH_ARGS ?=
 CLUSTER_ARGS ?=
 LIBRARY ?= ../official-images
 HISTORY := config/tagwatch-history
+UPGRADE ?= --upgrade
+LOCK := $(VENV)/python -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header $(UPGRADE)
 
 demo:
 	@.ci/setup demo
@@ -53,10 +56,13 @@ fuzz: setup
 bench: setup
 	@$(VENV)/python -m tests.bench $(BENCH_ARGS)
 
+# One file each for every platform and Python; what axe-playwright-python would bring is a browser of its own.
 lock: setup
-	@$(VENV)/python -m pip install -q --disable-pip-version-check uv
-	@$(VENV)/python -m uv pip compile -q --universal --generate-hashes --python-version 3.11 \
-	  --no-header --extra aws --extra google --extra notify --upgrade --output-file requirements.lock pyproject.toml
+	@$(LOCK) --extra aws --extra google --extra notify --output-file requirements.lock pyproject.toml
+	@$(LOCK) --extra aws --extra google --extra notify --group test --group lint --group browser --group build \
+	  --no-emit-package playwright --no-emit-package greenlet --no-emit-package pyee \
+	  --output-file .ci/requirements.lock pyproject.toml
+	@$(LOCK) --group release --output-file .ci/tools.lock
 
 # A package whose advisories cannot be had is an error, too: nothing audited is no clean answer.
 audit:

@@ -19,6 +19,7 @@ IMAGES = ROOT / "docs" / "images"
 
 # where the last row ends that is whole: a picture that cuts one through looks broken
 _WHOLE_ROWS = """Math.round(Math.max(...[...document.querySelectorAll('li, tr')]
+    .filter(row => row.checkVisibility({contentVisibilityAuto: true}))
     .map(row => row.getBoundingClientRect().bottom).filter(bottom => bottom <= HEIGHT)))"""
 
 
@@ -29,7 +30,7 @@ class Shot:
     name: str
     page: str
     width: int = 1280
-    height: int = 860
+    height: int = 1020
     dark: bool = False
 
 

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         details=True,
     )
     answer(render(show.second.result, context))
-    note(summary(show.second.result, context).rstrip("\n"))
+    note(summary(show.second.result, context, here=False).rstrip("\n"))
     if show.message is not None:
         file = show.folder / "slack.json"
         file.write_text(json.dumps(show.message, indent=2, ensure_ascii=False) + "\n", "utf-8")

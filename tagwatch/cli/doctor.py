@@ -48,20 +48,20 @@ def run(options: argparse.Namespace) -> int:
     asked = [examined_by(text, site) for text in options.paths if text not in paths]
     if options.paths:
         files = read_files(find(paths, site.root), site, {})
-        problems = [
-            (f"{problem.location.path!r}: {problem.message}", problem.hint)
-            for _, part in files.extractions
-            for problem in part.problems
-        ]
-        problems += [(problem.message, problem.hint) for problem in files.problems]
-        if paths and files.none_read:
-            message, hint = next(iter(problems), (_NOTHING, ""))
-            raise NothingToReadError(message, hint=hint or "name Dockerfiles, a host or an image")
-        for message, _ in problems:
-            warn(message)
     else:
         site = with_strangers(site)
         files, _ = read_sources(site)
+    problems = [
+        (f"{problem.location.path!r}: {problem.message}", problem.hint)
+        for _, part in files.extractions
+        for problem in part.problems
+    ]
+    problems += [(problem.message, problem.hint) for problem in files.problems]
+    if paths and files.none_read:
+        message, hint = next(iter(problems), (_NOTHING, ""))
+        raise NothingToReadError(message, hint=hint or "name Dockerfiles, a host or an image")
+    for message, _ in problems:
+        warn(message)
     found = asyncio.run(examine(files.targets, site, asked=asked))
     workers = asyncio.run(examine_workers((one.host for one in found), site))
     alerts = None if options.paths else alerts_known(site)

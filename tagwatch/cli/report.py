@@ -43,7 +43,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--projects",
         action="store_true",
-        help="one site of all projects of this ledger (default: below reports.directory)",
+        help="one site of all projects of this ledger (default: reports.projects, else "
+        "below reports.directory)",
     )
 
 
@@ -121,18 +122,15 @@ def _write_projects(options: argparse.Namespace) -> int:
 
 def _write_neighbours(options: argparse.Namespace, site: Site) -> int:
     """Write the site of all projects of the ledger."""
-    from tagwatch import __version__
-    from tagwatch.ledger.read import Reader
-    from tagwatch.publish.files import write_projects
-    from tagwatch.walk.neighbour import neighbours
+    from tagwatch.walk.neighbour import write_neighbours
     from tagwatch.walk.site import check_reports
 
-    if options.directory is None:
+    reports = site.settings.reports
+    directory = options.directory or reports.projects
+    if directory is None:
         check_reports(site)
-    directory = options.directory or site.settings.reports.directory / "projects"
-    with Reader.open(site.database, site.origins) as ledger:
-        projects, past = neighbours(ledger)
-    note(f"tagwatch: report: {write_projects(directory, projects, __version__, past)}")
+        directory = reports.directory / "projects"
+    note(f"tagwatch: report: {write_neighbours(directory, site)}")
     return 0
 
 

@@ -170,11 +170,12 @@ def _print(
         color=form in PAINTED and colored(options.color, site.environment),
         details=True,
         undelivered=missed,
+        others=dict.fromkeys((one.name for one in site.settings.repositories), ""),
     )
     if is_shown:
         parts = rendered(load_member("publishers", form), done.result, context)
         answer(parts, commands=form == "github")
-    note(summary(done.result, context).rstrip("\n"))
+    note(summary(done.result, context, here=False).rstrip("\n"))
 
 
 command = Command(

@@ -84,6 +84,7 @@ def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, 
             formats=tuple(reports.get("formats", ("html", "json"))),
             url=reports.get("url", ""),
             source=reports.get("source", ""),
+            projects=_path(place, reports.get("projects")),
         ),
         alerts=tuple(_receivers(place, plain.get("alerts", {}))),
         healthcheck=_healthcheck(place, plain.get("healthcheck")),
@@ -131,6 +132,7 @@ def combined(
         formats=(tree if "formats" in reports else operator).reports.formats,
         url=(tree if whole and "url" in reports else operator).reports.url,
         source=(tree if whole and "source" in reports else operator).reports.source,
+        projects=(tree if whole and "projects" in reports else operator).reports.projects,
     )
     if not whole:
         changes["registries"] = {

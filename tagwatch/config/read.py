@@ -25,7 +25,13 @@ __all__ = ["read_plain"]
 _MAX_EXTENDS = 16
 _MOST_SHOWN = 2000
 _GIVEN = {"max_age": "24h", "sources": [], "watch": []}
-_REPORTS = {"directory": "reports", "formats": ["html", "json"], "url": "", "source": ""}
+_REPORTS = {
+    "directory": "reports",
+    "formats": ["html", "json"],
+    "url": "",
+    "source": "",
+    "projects": None,
+}
 
 
 def read_plain(

@@ -60,7 +60,8 @@ class Watch:
 class Reports:
     """Where scan writes its reports, in which formats, and where they can be read (`url`).
 
-    `source`: where the lines of files can be read, with `{path}` and `{line}` in it.
+    `source`: where the lines of files can be read, with `{path}` and `{line}` in it. `projects`:
+    where each scan writes the site of all projects of its ledger; None: nowhere.
     `inside`: a tree's file names the directory, which must not lead out of there through a link.
     """
 
@@ -68,6 +69,7 @@ class Reports:
     formats: tuple[str, ...] = ("html", "json")
     url: str = ""
     source: str = ""
+    projects: Path | None = None
     inside: Path | None = None
 
 

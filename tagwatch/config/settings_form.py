@@ -92,6 +92,13 @@ class ReportsForm(Form, frozen=True):
             description="where files can be read, with {path} and {line}; left out: git's origin",
         ),
     ] = ""
+    projects: Annotated[
+        Text | None,
+        Meta(
+            description="a folder in which each scan writes the site of all projects that share "
+            "the ledger; left out: none"
+        ),
+    ] = None
 
 
 class SlackAddressForm(Form, frozen=True):

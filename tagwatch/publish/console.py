@@ -83,8 +83,11 @@ def render(result: AuditResult, context: PublishContext) -> str:
     return "\n".join(lines) + "\n"
 
 
-def summary(result: AuditResult, context: PublishContext) -> str:
-    """What the run did, for standard error: coverage, comparison, requests and quota by host."""
+def summary(result: AuditResult, context: PublishContext, *, here: bool = True) -> str:
+    """What the run did, for standard error: coverage, comparison, requests and quota by host.
+
+    `here`: the command that says it writes fixes with its own `--fix`.
+    """
     lines = [coverage_sentence(result)]
     news = context.news
     if news is not None and news.before is not None:
@@ -94,9 +97,7 @@ def summary(result: AuditResult, context: PublishContext) -> str:
         lines.append(f"since {stamp(news.before)}: {since}")
     if result.ignored:
         lines.append(count(len(result.ignored), "finding") + " ignored or known")
-    fixes = sum(finding.fix is not None for finding in result.findings)
-    if fixes:
-        lines.append(f"{fixes} can be fixed with --fix")
+    lines += _fixable(result, context, here=here)
     if result.kept_back:
         lines.append(f"kept back: {len(result.kept_back)}")
     lines += _said_by(result)
@@ -106,6 +107,16 @@ def summary(result: AuditResult, context: PublishContext) -> str:
     if context.details:
         lines += _requests(result)
     return "\n".join(lines) + "\n"
+
+
+def _fixable(result: AuditResult, context: PublishContext, *, here: bool) -> Iterator[str]:
+    """Yield how many findings can be fixed, and where; in repositories of others it is theirs."""
+    paths = [finding.fix.path for finding in result.findings if finding.fix is not None]
+    others = sum(path.partition("/")[0] in context.others for path in paths)
+    if own := len(paths) - others:
+        yield f"{own} can be fixed with {'--fix' if here else 'tagwatch check --fix'}"
+    if others:
+        yield f"{others} can be fixed with tagwatch check --fix in checkouts of their repositories"
 
 
 def _said_by(result: AuditResult) -> Iterator[str]:

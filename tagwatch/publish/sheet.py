@@ -1,13 +1,16 @@
 """CSV for spreadsheets (RFC 4180): a row a finding, a row a place at which nothing was found.
 
 What could not be read or resolved, and what was odd about answers, has a row with a message alone.
-A cell that a spreadsheet would take for a formula begins with an apostrophe.
+Lines end with a line feed alone, as tools on Unix have it; spreadsheets read that, too. What a
+spreadsheet would take for a formula gets an apostrophe (OWASP, "CSV Injection"): at the beginning
+of a cell, and behind a semicolon, which separates cells where the comma is the decimal sign.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 
 from tagwatch.audit.model.coverage import State
@@ -27,7 +30,9 @@ COLUMNS = (
     *("image", "state", "tag", "version", "digest", "newer_patch", "newer_minor", "newer_major"),
     *("remedy", "fix", "fingerprint"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# the full-width ones are the same to spreadsheets in Chinese and Japanese; `one_line` leaves no tab
+# and no end of a line
+_FORMULA = re.compile(r"(^|;\s*)([=+\-@＝＋－＠])")  # noqa: RUF001
 _NOTHING = ("",) * 3
 
 
@@ -94,5 +99,4 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    text = one_line(text, 2_000)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\1'\2", one_line(text, 2_000))

@@ -64,8 +64,9 @@ async def scan_and_publish(
 
     Then the ledger drops what is older than its retention. Alerts go out though reports cannot be
     written, and the other way round; the first error is raised at the end. Reports come second, so
-    that they tell what was not delivered. `tell` is called with what is odd and keeps nothing from
-    working: a healthcheck that was not taken.
+    that they tell what was not delivered; then the site of all projects, where one is asked for.
+    `tell` is called with what is odd and keeps nothing from working: a healthcheck that was not
+    taken.
     """
     heart = _Heartbeat(site, tell)
     await heart.beat(Ping.START)
@@ -106,6 +107,13 @@ async def _tell(scanned: ScanResult, site: Site, *, send: bool, stop: asyncio.Ev
         )
     except TagwatchError as error:
         errors.append(error)
+    if site.settings.reports.projects is not None:
+        from tagwatch.walk.neighbour import write_neighbours
+
+        try:
+            await asyncio.to_thread(write_neighbours, site.settings.reports.projects, site)
+        except TagwatchError as error:
+            errors.append(error)
     await asyncio.to_thread(keep, site)
     if errors:
         raise errors[0]

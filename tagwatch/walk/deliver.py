@@ -405,7 +405,8 @@ def rule_page(name: str, documentation: str, report_url: str) -> str:
     """
     if documentation and _NOWHERE not in documentation:
         return f"{documentation.rstrip('/')}/rules/{name}.html"
-    return f"{report_url.rstrip('/')}/rules.html#rule-{name}" if report_url else ""
+    folder = re.sub(r"[^/]+\.html$", "", report_url).rstrip("/")  # of index.html, if it is named
+    return f"{folder}/rules.html#rule-{name}" if report_url else ""
 
 
 def _part(text: str, name: str) -> str:

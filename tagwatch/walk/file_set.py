@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
-from tagwatch.errors import ConfigError, InputError, NothingToReadError
+from tagwatch.errors import InputError, NothingToReadError
 from tagwatch.source.target import Extraction, Problem, Target, is_replaced, qualify
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.site import Site
@@ -153,14 +153,10 @@ def _repositories(
     named = site.settings.repositories
     if not named:
         return
-    from tagwatch.walk.site import kept_repositories
+    from tagwatch.walk.site import check_names, kept_repositories
 
+    check_names(site)  # before anything is fetched
     for one, kept in kept_repositories(site, fetch=fetch, is_over=is_over):
-        if (site.root / one.name).exists():
-            raise ConfigError(
-                f"sources: {one.address!r} is shown as {one.name!r}, which is also here",
-                hint="give the repository another `name:`",
-            )
         problems = []
         if kept.why or kept.folder is None:
             read = f"; read as of {kept.at:%Y-%m-%d}" if kept.at else ""

@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from tagwatch import __version__
 from tagwatch.errors import LedgerError
 from tagwatch.ledger.read import Reader
+from tagwatch.publish.files import write_projects
 from tagwatch.publish.interface import PublishContext, RunSummary
 from tagwatch.publish.machine import parts
 from tagwatch.publish.projects import Project, project_from
 from tagwatch.walk.deliver import summary_of
+from tagwatch.walk.site import Site
 
-__all__ = ["neighbours"]
+__all__ = ["neighbours", "write_neighbours"]
 
 _RUNS = 60
 
@@ -40,6 +43,17 @@ def neighbours(ledger: Reader) -> tuple[list[Project], Mapping[str, tuple[RunSum
     if not projects:
         raise LedgerError("no scan has finished yet", hint="run `tagwatch scan` first")
     return projects, past
+
+
+def write_neighbours(directory: Path, site: Site) -> Path:
+    """Write the site of all projects of the ledger, and return its index.
+
+    Cost: reads the latest result of each. Raises `LedgerError` where none has scanned, and
+    `OutputError` where the directory cannot be written.
+    """
+    with Reader.open(site.database, site.origins) as ledger:
+        projects, past = neighbours(ledger)
+    return write_projects(directory, projects, __version__, past)
 
 
 def _shown(names: tuple[str, ...]) -> dict[str, str]:

@@ -42,6 +42,7 @@ __all__ = [
     "Site",
     "at_configuration",
     "bases_key",
+    "check_names",
     "check_reports",
     "configured_place",
     "data_folder",
@@ -323,7 +324,28 @@ def at_configuration(site: Site) -> Site:
             f"there is no tagwatch.yaml in {str(site.root)!r}", hint="`tagwatch init` writes one"
         )
     check_reports(site)
-    return replace(site, root=_folder_of(path))
+    site = replace(site, root=_folder_of(path))
+    check_names(site)
+    return site
+
+
+def check_names(site: Site) -> None:
+    """Raise `ConfigError` where a git repository would be shown as what lies in the root, too.
+
+    What a scan writes there counts before it is written: the second one would stop, else.
+    """
+    settings = site.settings
+    reports = settings.reports
+    written = (reports.directory, reports.projects or reports.directory, site.database)
+    own = {
+        path.relative_to(site.root).parts[:1] for path in written if path.is_relative_to(site.root)
+    }
+    for one in settings.repositories:
+        if (one.name,) in own or (site.root / one.name).exists():
+            raise ConfigError(
+                f"sources: {one.address!r} is shown as {one.name!r}, which is also here",
+                hint="give the repository another `name:`",
+            )
 
 
 def check_reports(site: Site) -> None:

@@ -37,6 +37,9 @@ _END_SECONDS = 5.0
 _PAUSE_SECONDS = 0.1
 _STALE_SECONDS = 3600.0
 """After so long a lock of git's is one that a git left which was killed."""
+_UNUSED_SECONDS = 30 * 86_400.0
+_NAME = re.compile(r"[0-9a-f]{20}")
+"""How the folder of a repository is called."""
 _MOST_FILES = 500_000
 _MOST_BYTES = 4 * 1024**3
 _QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
@@ -101,7 +104,30 @@ def kept_all(
         return kept(one, below, environment, fetch=fetch, is_over=is_late)
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return list(threads.map(one_of, wanted))
+        found = list(threads.map(one_of, wanted))
+    if fetch:
+        _prune(below)
+    return found
+
+
+def _prune(below: Path) -> None:
+    """Remove the repositories that no scan asked for in the last month.
+
+    Other projects of the user keep theirs here, too: that this one does not name one says nothing.
+    """
+    for lock in below.glob("*.lock"):
+        folder = lock.with_suffix("")
+        try:
+            old = time.time() - lock.stat().st_mtime > _UNUSED_SECONDS
+            if not old or not _NAME.fullmatch(folder.name):
+                continue
+            with lock.open("ab") as file:
+                if _take(file.fileno()):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    if not folder.exists():
+                        lock.unlink()
+        except OSError:
+            continue  # the next scan tries again
 
 
 def kept(
@@ -168,12 +194,26 @@ def _alone(folder: Path, is_over: Callable[[], bool]) -> Iterator[None]:
     The system lets go of the lock of a process that was killed.
     """
     until = time.monotonic() + _TIMEOUT_SECONDS
-    with folder.with_name(f"{folder.name}.lock").open("ab") as file:
-        while not _take(file.fileno()):
-            if is_over() or time.monotonic() > until:
-                raise InputError("another scan is fetching it")
-            time.sleep(_PAUSE_SECONDS)
-        yield
+    path = folder.with_name(f"{folder.name}.lock")
+    while True:
+        with path.open("ab") as file:
+            while not _take(file.fileno()):
+                if is_over() or time.monotonic() > until:
+                    raise InputError("another scan is fetching it")
+                time.sleep(_PAUSE_SECONDS)
+            if not _is_at(path, file.fileno()):
+                continue  # it was removed meanwhile, as one that nobody asked for
+            os.utime(path)  # somebody asks for it: see `_prune`
+            yield
+            return
+
+
+def _is_at(path: Path, file: int) -> bool:
+    """Return True where an open file is the one that the path leads to now."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
 
 
 def _take(file: int) -> bool:

@@ -174,6 +174,62 @@ async def test_two_repositories_need_two_names(place: Workplace, tmp_path: Path)
     assert "say `name:`" in (await place.run("scan", "--no-alerts")).is_clean_error(2)
 
 
+@pytest.mark.parametrize("name", ["reports", "all", "here", "ledger.db"])
+async def test_a_repository_has_no_name_of_what_is_here_or_will_be(
+    place: Workplace, tmp_path: Path, name: str
+) -> None:
+    """That is said before anything is fetched or written."""
+    (place.folder / "here").mkdir()
+    shop = _repository(tmp_path / "shop", {"Dockerfile": UNRESOLVED})
+    source = f'  - {{git: "{shop}", name: {name}}}\n'
+    place.write("tagwatch.yaml", f"{SETTINGS}{source}reports: {{projects: all}}\n")
+    told = (await place.run("scan", "--no-alerts")).is_clean_error(2)
+    assert f"is shown as '{name}', which is also here" in told
+    assert "another `name:`" in told
+    assert not _held(Path(place.environment["HOME"]))
+    assert not (place.folder / "reports").exists()
+
+
+async def test_a_repository_that_nobody_names_any_more_is_removed(
+    place: Workplace, tmp_path: Path
+) -> None:
+    """After a month in which no scan asked for it: another project may name it."""
+    entries = []
+    for name in ("shop", "web"):
+        folder = _repository(tmp_path / name, {"Dockerfile": UNRESOLVED})
+        entries.append(f'  - {{git: "{folder}"}}\n')
+    place.write("tagwatch.yaml", SETTINGS + "".join(entries))
+    await place.run("scan", "--no-alerts")
+    (below,) = _held(Path(place.environment["HOME"]))
+    assert len(list(below.glob("*/.git"))) == 2
+    place.write("tagwatch.yaml", SETTINGS + entries[1])
+    await place.run("scan", "--no-alerts")
+    assert len(list(below.glob("*/.git"))) == 2, "it was asked for today"
+    for lock in below.glob("*.lock"):
+        os.utime(lock, (0, lock.stat().st_mtime - 31 * 86_400))
+    (below / "notes.lock").touch()
+    os.utime(below / "notes.lock", (0, 0))
+    (below / "notes").mkdir()
+    found, _ = await _found(place)
+    assert found == {("web/Dockerfile", "reference-unresolved")}
+    (kept,) = below.glob("*/.git")
+    assert "/web\n" in (kept / "FETCH_HEAD").read_text()
+    assert {one.name for one in below.iterdir()} == {
+        kept.parent.name,
+        f"{kept.parent.name}.lock",
+        "notes",
+        "notes.lock",
+    }
+
+
+async def test_doctor_says_what_was_not_read(place: Workplace, tmp_path: Path) -> None:
+    place.write("tagwatch.yaml", f'{SETTINGS}  - bad.yaml\n  - {{git: "{tmp_path}/none"}}\n')
+    place.write("bad.yaml", "services: {a: {image: redis}\n")
+    done = await place.run("doctor")
+    assert f"{tmp_path}/none was not fetched: it was not fetched yet" in " ".join(done.err.split())
+    assert "bad.yaml" in done.err
+
+
 def _only(home: Path) -> Path:
     """Where the one repository is kept."""
     (kept,) = home.glob("tagwatch/repositories/*/")

@@ -62,6 +62,28 @@ async def test_mistakes_are_told(tmp_path: Path) -> None:
     assert "HTML" in done.is_clean_error(2)
 
 
+async def kept_by_the_nightly_scan(place: Workplace) -> None:
+    """Where `reports.projects` says so, and there alone."""
+    site = place.folder / "all"
+    assert not site.exists()
+    config = place.folder / "web" / "tagwatch.yaml"
+    place.write("web/tagwatch.yaml", f"{config.read_text()}reports: {{projects: ../all}}\n")
+    for number in (2, 3):
+        done = await place.run("scan", "--no-alerts", "--config", "web/tagwatch.yaml")
+        assert done.code == 0, done.err
+        past = json.loads((site / "projects.json").read_text())["projects"]
+        assert {name: len(runs) for name, runs in past.items()} == {"shop": 1, "web": number}
+    index = (site / "index.html").read_text(encoding="utf-8")
+    assert "<h3>shop</h3>" in index
+    (site / "index.html").unlink()
+    done = await place.run("report", "--projects", "--config", "web/tagwatch.yaml")
+    assert (site / "index.html").is_file(), "the command writes to the same place"
+    (site / "pages.json").write_text("{}")
+    done = await place.run("scan", "--no-alerts", "--config", "web/tagwatch.yaml")
+    assert done.code == 5
+    assert "holds the reports of one project" in done.err
+
+
 async def test_the_projects_of_one_ledger_are_one_site(tmp_path: Path) -> None:
     place = Workplace(tmp_path)
     for name, text in (("shop", "FROM redis\n"), ("web", "FROM redis\nFROM httpd:latest\n")):
@@ -83,5 +105,6 @@ async def test_the_projects_of_one_ledger_are_one_site(tmp_path: Path) -> None:
     assert "<h3>web</h3>" in index
     assert "in 2 projects" in images
     assert "not read" in images, "what nobody could read is used all the same"
+    await kept_by_the_nightly_scan(place)
     both = await place.run("report", "--projects", "--from", "a.json")
     assert (both.code, "are two sites" in both.err) == (2, True)

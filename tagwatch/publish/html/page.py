@@ -8,6 +8,7 @@ still shows every fact. Equal input gives equal bytes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tagwatch.audit.model.finding import Severity
@@ -19,7 +20,7 @@ from tagwatch.publish.html.standing import standing_of
 from tagwatch.publish.html.task import Task
 from tagwatch.publish.html.template import paged, script, template
 from tagwatch.publish.html.trend import trend_of
-from tagwatch.publish.html.view import ImageView, Pages
+from tagwatch.publish.html.view import ImageView, Move, Pages
 from tagwatch.publish.interface import PublishContext, RunSummary
 from tagwatch.publish.movement import tags_moved
 from tagwatch.publish.outdated import (
@@ -28,7 +29,8 @@ from tagwatch.publish.outdated import (
 )
 from tagwatch.publish.quiet import Span
 from tagwatch.publish.result_sentence import coverage_sentence, since_sentence, verdict_sentence
-from tagwatch.publish.wording import one_line, stamp
+from tagwatch.publish.wording import count, one_line, stamp
+from tagwatch.value import dataclass
 
 __all__ = ["render", "render_index", "render_outdated", "site_pages", "suffix"]
 
@@ -36,7 +38,8 @@ suffix = ".html"
 _MOST_ROWS = 250
 _INDEX_TASKS = 10
 """So many that they fit on a sheet of paper with the verdict."""
-_INDEX_MOVES = 6
+_OPEN_MOVES = 4
+_INDEX_MOVES = 24
 _LEADS = {
     "image": "Every image that files or the watch list name, its places, and what was found.",
     "file": "Every file in which something was found.",
@@ -203,14 +206,37 @@ def render_index(
         notes=len(book.tasks.causes) - len(todo) - len(watched),
         watched=len(watched),
         to_watched=book.book.to_task(watched[0].anchor, "index.html") if watched else "",
-        moves=moves[:_INDEX_MOVES],
-        moves_left_out=max(len(moves) - _INDEX_MOVES, 0),
+        moves=_index_moves(moves) if moves else None,
         shelves=shelves,
         images_left_out=left_out,
         images_apart=apart,
         script=script(),
         outdated=context.outdated.sentence if has_outdated and context.outdated is not None else "",
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _IndexMoves:
+    """What moved, as the index has it: `alarming` moves are open, `others` behind `sentence`."""
+
+    alarming: Sequence[Move]
+    others: Sequence[Move]
+    sentence: str
+    left_out: int
+
+
+def _index_moves(moves: Sequence[Move]) -> _IndexMoves:
+    """Return the moves of the index, out of all, worst first."""
+    number = sum(one.severity is not Severity.NOTE for one in moves[:_OPEN_MOVES])
+    verdicts = Counter(one.verdict for one in moves[number:])
+    said = ", ".join(f"{verdicts[name]} {name}" for name in verdicts)
+    word = "more move" if number else "move"
+    return _IndexMoves(
+        alarming=moves[:number],
+        others=moves[number:_INDEX_MOVES],
+        sentence=f"{count(verdicts.total(), word)}: {said}",
+        left_out=max(len(moves) - _INDEX_MOVES, 0),
+    )
 
 
 def render_outdated(result: AuditResult, context: PublishContext) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from heapq import nsmallest
 
 from tagwatch.audit.model.evidence import Evidence, evidence_key
@@ -49,6 +49,7 @@ class Move:
     severity: Severity
     verdict: str
     step: str
+    at: datetime
     reason: str
 
 
@@ -279,6 +280,7 @@ class Pages:
             severity=moved.severity,
             verdict=change.verdict.value,
             step=change_step(change),
+            at=change.at,
             reason=moved.reason,
         )
 

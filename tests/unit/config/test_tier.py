@@ -96,6 +96,7 @@ def test_a_key_that_nobody_knows_yet_is_the_operators() -> None:
         ("reports: {directory: a/../b}", True),
         ("reports: {directory: .Git/hooks}", False),
         ("reports: {url: 'https://a.example/'}", False),
+        ("reports: {projects: a}", False),
         ("watch: [{image: redis, max_tags: 20000}]", True),
         ("watch: [{image: redis, max_tags: 20001}]", False),
         ("facts: facts/a.tagwatch", True),

@@ -1,4 +1,4 @@
-"""The workflows and the lock file: what is trusted there is named exactly."""
+"""The workflows: what is trusted there is named exactly."""
 
 from __future__ import annotations
 
@@ -9,17 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-from packaging.version import Version
 
 from tests.paths import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-LOCK = (ROOT / "requirements.lock").read_text("utf-8")
-EXTRAS = ("aws", "google", "notify")
-"""What the image and the jobs of forges have beside the default installation."""
 
 
 def _jobs(path: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -42,6 +36,17 @@ def test_a_workflow_may_little_and_trusts_commits_only(path: Any) -> None:
             assert "${{" not in step.get("run", ""), (name, step)
             if "checkout" in step.get("uses", ""):
                 assert step["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize(
+    "path", [*WORKFLOWS, *(ROOT / ".ci").iterdir()], ids=lambda path: path.name
+)
+def test_what_is_installed_is_in_a_lock(path: Any) -> None:
+    """Only the program itself and `.ci/setup demo`, a user's installation, come without hashes."""
+    for line in path.read_text("utf-8").replace("\\\n", " ").splitlines():
+        if " pip install" in line and "-e ." not in line:
+            assert "--require-hashes" in line or '"$@"' in line or "[@]}" in line, line
+            assert "--group" not in line
 
 
 def test_only_what_signs_and_publishes_has_an_identity() -> None:
@@ -75,36 +80,6 @@ def test_every_python_that_is_promised_is_run() -> None:
     for job in ("linux", "packages"):
         assert set(jobs[job]["strategy"]["matrix"]["python"]) == named
     assert "windows-latest" in jobs["other-systems"]["strategy"]["matrix"]["os"]
-
-
-def _locked() -> dict[str, Version]:
-    return {
-        canonicalize_name(name): Version(version)
-        for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", LOCK, re.MULTILINE)
-    }
-
-
-def test_the_lock_holds_what_the_project_asks_for() -> None:
-    """Run `make lock` where this fails: a requirement changed."""
-    locked = _locked()
-    extras = PROJECT["optional-dependencies"]
-    wanted = [*PROJECT["dependencies"], *(one for name in EXTRAS for one in extras[name])]
-    for text in wanted:
-        requirement = Requirement(text)
-        version = locked[canonicalize_name(requirement.name)]
-        assert requirement.specifier.contains(version), text
-    ours = re.findall(
-        r"(?m)^([\w.-]+)==(?:.*\n)(?: +--hash.*\n)* +# via(?:\n +#)? +tagwatch ", LOCK
-    )
-    names = {canonicalize_name(Requirement(text).name) for text in wanted}
-    assert {canonicalize_name(name) for name in ours} == names, "nothing that was asked for once"
-
-
-def test_every_locked_package_has_hashes() -> None:
-    entries = re.split(r"\n(?=[\w.-]+==)", LOCK.strip())
-    assert len(entries) == len(_locked())
-    for entry in entries:
-        assert "--hash=sha256:" in entry, entry.split("\n")[0]
 
 
 def test_what_is_copied_names_this_version() -> None:

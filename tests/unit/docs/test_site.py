@@ -59,6 +59,9 @@ def test_where_a_rule_is_explained() -> None:
     assert rule_page("cooldown", "https://your-org.github.io/tagwatch/", "") == ""
     report = rule_page("cooldown", "https://your-org.github.io/x/", "https://reports.example/a/")
     assert report == "https://reports.example/a/rules.html#rule-cooldown"
+    for said in ("https://reports.example/a", "https://reports.example/a/index.html"):
+        assert rule_page("cooldown", "", said) == report
+    assert rule_page("cooldown", "", "") == ""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

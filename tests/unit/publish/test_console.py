@@ -174,3 +174,12 @@ def test_what_was_not_read_for_one_reason_is_told_once() -> None:
     assert text.count(f"{unread.location} and 1 more") == 1
     for name in ("a:1", "b:2", "c:3"):
         assert text.count(f"  {name}  ") == 1
+
+
+def test_what_can_be_fixed_is_said_with_where() -> None:
+    """A scan has no `--fix`; files of other repositories are fixed in their checkouts."""
+    assert "\n5 can be fixed with --fix\n" in console.summary(sample(), sample_context())
+    others = replace(sample_context(), others={"api": ""})
+    told = console.summary(sample(), others, here=False).splitlines()
+    assert "3 can be fixed with tagwatch check --fix" in told
+    assert "2 can be fixed with tagwatch check --fix in checkouts of their repositories" in told

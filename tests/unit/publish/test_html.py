@@ -443,3 +443,26 @@ def test_trend_needs_two_runs_and_stays_inside() -> None:
                for point in (*drawn.errors, *drawn.warnings))  # fmt: skip
     assert trend_of(runs[:1]) is None
     assert "to fix from 0 to 2" in drawn.description
+
+
+def test_the_index_shows_alarming_moves_and_counts_the_others() -> None:
+    """Each with its image, its step, when and why; the others are behind one line."""
+    text = page.render_index(sample(), sample_context(), {})
+    moved = text[text.index('<h2 id="moved">') : text.index('<h2 id="todo">')]
+    opened, _, behind = moved.partition("<details")
+    rows = re.findall(r"<tbody.*?</tbody>", opened, re.DOTALL)
+    assert rows[0].count("<tr") == 1
+    for said in (
+        "postgres:16.4",
+        "16.4: sha256:",
+        "2026-11-23 02:00 UTC",
+        "replaced",
+        "build step",
+    ):
+        assert said in rows[0]
+    assert "<summary>3\u00a0more moves: 2\u00a0upgraded, 1\u00a0rebuilt</summary>" in behind
+    assert [name in behind for name in ("python:3.12-slim", "redis:6.2", "nginx:latest")] == [
+        True
+    ] * 3
+    quiet = replace(sample(), changes=())
+    assert 'id="moved"' not in page.render_index(quiet, sample_context(), {})

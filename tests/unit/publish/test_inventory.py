@@ -91,12 +91,26 @@ def test_the_sheet_has_a_row_a_finding_and_the_places_without_one() -> None:
     assert tuple(found[0]) == sheet.COLUMNS
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "=\r"])
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}")
+
+
+@pytest.mark.parametrize(
+    "start", [*FORMULAS, "\t=", "=\r", " =", "\n@", "a;=", "a; -", "a;\t+", ";;@"]
+)
 def test_no_cell_is_a_formula(start: str) -> None:
+    """Neither with the comma between cells nor with the semicolon, as many countries have it."""
     first = replace(sample().findings[0], message=f"{start}cmd|' /C calc'!A0", remedy='"a\nb",c')
-    (found, *_) = rows(replace(sample(), findings=(first,)))
-    assert not found["message"].startswith(("=", "+", "-", "@", "\t", "\r"))
+    night = replace(sample(), findings=(first,))
+    (found, *_) = rows(night)
+    assert not found["message"].startswith(FORMULAS)
+    assert not any(cell.lstrip().startswith(FORMULAS) for cell in found["message"].split(";"))
     assert found["remedy"] == '"a b",c'
+
+
+def test_what_is_no_formula_stays_as_it_is() -> None:
+    first = replace(sample().findings[0], message="a-b; c=d", remedy="")
+    (found, *_) = rows(replace(sample(), findings=(first,)))
+    assert found["message"] == "a-b; c=d"
 
 
 def test_hostile_text_stays_in_its_cell() -> None:
