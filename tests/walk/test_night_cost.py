@@ -32,6 +32,23 @@ sys.setprofile(None)
 print(sum("tagwatch" in name for name in asked))
 sys.exit(code)
 """
+LOADED = """
+import sys
+from tagwatch.cli.main import main
+code = main(sys.argv[1:])
+print(*sorted(sys.modules))
+sys.exit(code)
+"""
+# What brings the ledger up to date, goes to a cluster, makes evidence, matches bases, explains
+# moves, offers what is newer, alerts, and writes pages: a night without news does none of it.
+UNUSED = {
+    "click", "jinja2", "sqlite_utils", "tagwatch.audit.base.match", "tagwatch.audit.change",
+    "tagwatch.audit.fact.gather", "tagwatch.audit.reading.steps", "tagwatch.audit.verdict.outlook",
+    "tagwatch.crawl.engine.message", "tagwatch.ledger.schema", "tagwatch.publish.notify.alert",
+    "tagwatch.walk.prospect", "tagwatch.walk.unwatched", "tagwatch.walk.verdicts",
+}  # fmt: skip
+MODULES = 210
+"""More of ours than this a night without news does not load; 197 are loaded (2026-11-30)."""
 
 
 @pytest.fixture
@@ -113,6 +130,13 @@ def test_a_first_night_and_one_without_news(place: Place) -> None:
     assert written(place) == rows
     assert stored_bytes(place) - size <= 8_192, "a run and its lists, however many tags there are"
     assert first["requests"] == {}, "a scan's own count empties the registry's"
+
+    line = (sys.executable, "-c", LOADED, "scan", "--format", "json")
+    told = measured(Command(name="loaded", line=line, folder=place.folder)).out
+    loaded = set(told.splitlines()[-1].split())
+    assert loaded & UNUSED == set()
+    ours = [name for name in loaded if name.partition(".")[0] == "tagwatch"]
+    assert 150 < len(ours) <= MODULES, len(ours)
 
 
 def test_a_night_without_news_writes_no_row_of_a_tag(place: Place) -> None:
