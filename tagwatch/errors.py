@@ -120,6 +120,10 @@ class LedgerFailedError(LedgerError):
     exit_code = 5
 
 
+class LedgerReadOnlyError(LedgerFailedError):
+    """The ledger can be read, and not written."""
+
+
 class ClockError(LedgerFailedError):
     """The ledger was written at times that this machine's clock has not reached yet."""
 

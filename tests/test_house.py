@@ -87,10 +87,10 @@ FLOORS: dict[str, str] = {
         renewal
     """,
     "workspace": """
-        code_owners git_history git_source gitignore
+        code_owners git_history git_source gitignore stage
         coverage installed tracked
         find
-        git_tree
+        foreign git_tree
         around
         deployed publishing
         read

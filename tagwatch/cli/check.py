@@ -28,7 +28,14 @@ from tagwatch.cli.shell import (
     tell_incomplete,
     warn,
 )
-from tagwatch.errors import ClockError, LedgerFailedError, UsageError, cannot_write
+from tagwatch.errors import (
+    ClockError,
+    LedgerError,
+    LedgerFailedError,
+    LedgerReadOnlyError,
+    UsageError,
+    cannot_write,
+)
 from tagwatch.value import replace
 
 TYPE_CHECKING = False
@@ -48,6 +55,7 @@ FORMATS = (
     *("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown"),
     *("csv", "cyclonedx"),
 )
+_MOST_COPIED_BYTES = 1 << 30
 _FIXES = {
     "": "make the fixes that findings offer",
     "=pin": "pin every reference to tag@digest; renew a digest whose tag moved",
@@ -164,22 +172,39 @@ def run(options: argparse.Namespace) -> int:
     seconds = options.max_time or None
     asking = Asking(offline=options.offline, refresh=options.refresh, max_seconds=seconds)
     writes = not asking.offline or site.settings.facts is not None
+    failed: LedgerFailedError | None = None
     if not writes or _can_remember(site.database):
         try:
             return _run(site, options, baseline, asking)
         except ClockError:
             raise
         except LedgerFailedError as error:  # damaged, locked, full: no fault of the files
-            warn(f"{error.message}; this check works without memory")
-    else:
-        warn(
-            f"the ledger {str(site.database)!r} cannot be made: what is read now is not remembered"
-        )
+            failed = error
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="tagwatch-") as folder:
-        site = replace(site, database=Path(folder) / site.database.name)
-        return _run(site, options, baseline, asking)
+        copy = Path(folder) / site.database.name
+        if failed is None:
+            shown = str(site.database)
+            warn(f"the ledger {shown!r} cannot be made: what is read now is not remembered")
+        elif isinstance(failed, LedgerReadOnlyError) and _is_copied(site.database, copy):
+            warn(f"{failed.message}; this check reads a copy of it, and remembers nothing")
+        else:
+            warn(f"{failed.message}; this check works without memory")
+        return _run(replace(site, database=copy), options, baseline, asking)
+
+
+def _is_copied(ledger: Path, copy: Path) -> bool:
+    """Copy a ledger that may only be read, so that what it knows counts; False where that fails."""
+    from tagwatch.ledger.maintenance import copy_to_write
+
+    try:
+        if ledger.stat().st_size > _MOST_COPIED_BYTES:
+            return False
+        copy_to_write(ledger, copy)
+    except (LedgerError, OSError):
+        return False
+    return True
 
 
 def _standard_input(options: argparse.Namespace) -> dict[str, bytes]:

@@ -90,7 +90,8 @@ def _look(folder: Path) -> tuple[Sequence[str], FirstLook]:
         return (), FirstLook.of((), platforms=1)
     site = replace(open_site(folder, config=""), root=folder.absolute())
     read = read_files(find([str(folder.absolute())], site.root), site, {})
-    files = sorted({path for path, extraction in read.extractions if extraction.targets})
+    # also the Dockerfile of a Compose service, whose images are given once: with the service
+    files = sorted({one.location.path for _, part in read.extractions for one in part.targets})
     return (
         files,
         FirstLook.of(read.targets, platforms=len(site.policy.defaults.audited)),

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.glob import canonical_pattern
 from tagwatch.audit.model.policy import SCRATCH
 from tagwatch.audit.rule.approval import check_range
 from tagwatch.audit.rule.catalogue import load_rule
@@ -15,7 +16,7 @@ from tagwatch.audit.rule.interface import Option, Rule
 from tagwatch.config.document import ConfigDocument, Keys
 from tagwatch.config.policy_form import PolicyForm
 from tagwatch.config.strict import convert, nearest_of, unknown_key, with_defaults_said
-from tagwatch.errors import ConfigError, TagwatchError
+from tagwatch.errors import ConfigError, TagwatchError, UsageError
 from tagwatch.family import RULES
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
@@ -192,6 +193,21 @@ class PolicyCheck:
                 self._checked(("defaults", key, index), Platform.parse, text)
         if "registry" in defaults:
             self._checked(("defaults", "registry"), _registry, defaults["registry"])
+        for name, check in (("registries", _registries), ("repositories", _repositories)):
+            listed = plain.get(name, {})
+            for index, text in enumerate(listed.get("allow", ())):
+                self._checked((name, "allow", index), check, text)
+            for index, entry in enumerate(listed.get("deny", ())):
+                keys: Keys = (name, "deny", index)
+                if isinstance(entry, str):
+                    self._checked(keys, check, entry)
+                else:
+                    self._checked((*keys, "match"), check, entry["match"])
+        for place, override in enumerate(plain.get("overrides", ())):
+            for index, text in enumerate(override.get("images", ())):
+                self._checked(("overrides", place, "images", index), _images, text)
+        for index, ignore in enumerate(plain.get("ignores", ())):
+            self._checked(("ignores", index, "image"), _images, ignore.get("image") or None)
 
     def _checked(self, path: Keys, check: Any, value: Any) -> None:
         if value is None:
@@ -217,6 +233,45 @@ class PolicyCheck:
 
     def _at(self, *path: str | int) -> list[str | int]:
         return packed(self._document.place((*self._start, *path)))
+
+
+def _images(text: str) -> None:
+    """Raise `UsageError` where a pattern matches no image at all, whatever the image is."""
+    name = canonical_pattern(text)[0]
+    path = name.partition("/")[2]
+    if "://" in text:
+        why = "an address has no place here"
+    elif re.search(r"\s", text):
+        why = "it has white space in it"
+    elif path != path.lower():
+        why = "a repository name is lower case"
+    elif name.endswith("/"):
+        why = "it ends with a slash; `/**` means everything below"
+    else:
+        return
+    raise UsageError(f"no image matches {text!r}: {why}", hint="write [registry/]name[:tag]")
+
+
+def _registries(text: str) -> None:
+    """Raise `UsageError` where a pattern matches no registry and no repository."""
+    if "/" in text:
+        _repositories(text)
+    elif re.search(r"\s", text):
+        raise UsageError(f"no registry matches {text!r}", hint="write a host, as quay.io")
+
+
+def _repositories(text: str) -> None:
+    """Raise `UsageError` where a pattern matches no repository."""
+    _images(text)
+    if canonical_pattern(text)[1:] != (None, None):
+        raise UsageError(
+            f"no repository matches {text!r}: these lists are about repositories, and not tags",
+            hint="leave the tag or digest out",
+        )
+    if "/" not in text and "." in text:
+        raise UsageError(
+            f"no repository matches {text!r}: that is a registry", hint=f"write {text}/**"
+        )
 
 
 def packed(place: Location) -> list[str | int]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tagwatch.audit.model.history import UNRECORDED
-from tagwatch.errors import ClockError, LedgerError, LedgerFailedError
+from tagwatch.errors import ClockError, LedgerError, LedgerFailedError, LedgerReadOnlyError
 from tagwatch.image.reference import DOCKER_HUB, HUB_HOSTS
 
 __all__ = [
@@ -101,7 +101,7 @@ def _ledger_error(path: Path, error: sqlite3.Error) -> LedgerFailedError:
             hint="check that its folder exists and may be read and written",
         )
     if name.startswith("SQLITE_READONLY"):
-        return LedgerFailedError(
+        return LedgerReadOnlyError(
             f"the ledger {shown!r} may not be written", hint="check the file's permissions"
         )
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):

@@ -47,7 +47,8 @@ async def alone(
             if monotonic() >= until or (stop is not None and stop.is_set()):
                 raise _held(holder())
             if tell is not None:
-                tell(f"waiting for another scan of this project: {holder() or 'unknown'}")
+                who = holder()
+                tell("waiting for another scan of this project" + (f": {who}" if who else ""))
                 tell = None
             await asyncio.sleep(_PAUSE_SECONDS)
         yield

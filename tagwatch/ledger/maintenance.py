@@ -23,7 +23,7 @@ from tagwatch.ledger.connection import (
 from tagwatch.ledger.piece import sweep
 from tagwatch.ledger.record import Forgotten
 
-__all__ = ["EMPTIED", "FILE", "back_up", "check", "forget", "is_damage", "mend"]
+__all__ = ["EMPTIED", "FILE", "back_up", "check", "copy_to_write", "forget", "is_damage", "mend"]
 
 FILE = "the file: "
 """How a sentence begins that SQLite says of its file: no row is to blame."""
@@ -384,6 +384,17 @@ def back_up(ledger: Path, path: Path) -> None:
     finally:
         with suppress(NotADirectoryError):
             unfinished.unlink(missing_ok=True)
+
+
+def copy_to_write(ledger: Path, path: Path) -> None:
+    """Write what a ledger holds to a new file, which may be written whatever the ledger's form is.
+
+    Raises `LedgerError`.
+    """
+    with Translated(ledger):
+        source, _ = connect_as_it_is(ledger)
+        with closing(source):
+            source.execute("VACUUM INTO ?", (str(path),))
 
 
 def _sweep(path: Path) -> None:

@@ -302,3 +302,12 @@ def test_every_path_is_covered_by_its_patterns(paths: list[str]) -> None:
 def test_what_a_pattern_takes_out_is_spoken_of() -> None:
     patterns = ("**/*.yaml", "!vendor/**")
     assert unmatched(("a.yaml", "vendor/b.yaml", "vendor/c.yml", "d.yml"), patterns) == ("d.yml",)
+
+
+async def test_the_dockerfile_of_a_service_gets_its_pattern(tmp_path: Path) -> None:
+    """Its images were found through the Compose file, and so a scan read no other Dockerfile."""
+    place = Workplace(tmp_path / "app", {"HOME": str(tmp_path)})
+    place.write("compose.yaml", "services: {a: {build: .}}\n")
+    place.write("Dockerfile", "FROM redis:7\n")
+    await place.run("init", "--config-only")
+    assert '"**/Dockerfile*"' in (place.folder / "tagwatch.yaml").read_text(encoding="utf-8")

@@ -18,11 +18,6 @@ from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import listed, name
-from tagwatch.audit.rule.written import (
-    is_refused_whatever_it_is,
-    written_registry,
-    written_repository,
-)
 from tagwatch.source.target import is_certainly_built
 
 __all__ = ["RULE", "check"]
@@ -33,15 +28,13 @@ def check(subject: Subject) -> Iterator[Statement]:
     target, policy = subject.target, subject.policy
     if is_certainly_built(target):
         return
-    if target.reference is not None:
-        repository = target.reference.repository
-    elif (known := written_repository(target, policy)) is not None:
-        repository = known
-    else:
-        known = written_registry(target, policy)
-        if known is None or not is_refused_whatever_it_is(known, policy):
+    repository = target.reference.repository if target.reference is not None else None
+    if repository is None:
+        from tagwatch.audit.rule.written import of_refused_registry, written_repository
+
+        repository = written_repository(target, policy) or of_refused_registry(target, policy)
+        if repository is None:
             return
-        repository = known
     decision = policy.registry_decision(repository)
     if decision.allowed:
         return

@@ -18,7 +18,6 @@ from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import listed, name
-from tagwatch.audit.rule.written import written_repository
 from tagwatch.source.target import is_certainly_built
 
 __all__ = ["RULE", "check"]
@@ -29,12 +28,13 @@ def check(subject: Subject) -> Iterator[Statement]:
     target, policy = subject.target, subject.policy
     if is_certainly_built(target):
         return
-    if target.reference is not None:
-        repository = target.reference.repository
-    elif (written := written_repository(target, policy)) is not None:
-        repository = written
-    else:
-        return
+    repository = target.reference.repository if target.reference is not None else None
+    if repository is None:
+        from tagwatch.audit.rule.written import written_repository
+
+        repository = written_repository(target, policy)
+        if repository is None:
+            return
     decision = policy.repository_decision(repository)
     if decision.allowed or not policy.registry_decision(repository).allowed:
         return

@@ -10,7 +10,7 @@ from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.source.target import Target
 
-__all__ = ["is_refused_whatever_it_is", "written_registry", "written_repository"]
+__all__ = ["of_refused_registry", "written_repository"]
 
 _BEGINS = r"[$%{<]"
 """Where a variable begins in one of the formats."""
@@ -29,14 +29,17 @@ def written_repository(target: Target, policy: Policy) -> Repository | None:
     return _parsed(plain[:end] + name, policy)
 
 
-def written_registry(target: Target, policy: Policy) -> Repository | None:
-    """Return a repository of the registry that is written, where no more than that is known."""
+def of_refused_registry(target: Target, policy: Policy) -> Repository | None:
+    """Return a repository of the registry that is written, where the policy refuses all of that.
+
+    It stands for what a variable names there.
+    """
     first, slash, _ = _plain(target)[0].partition("/")
-    return _parsed(f"{first}/x", policy) if slash and _is_registry(first) else None
+    known = _parsed(f"{first}/x", policy) if slash and _is_registry(first) else None
+    return known if known is not None and _is_refused(known, policy) else None
 
 
-def is_refused_whatever_it_is(repository: Repository, policy: Policy) -> bool:
-    """Return True where the policy refuses all of the repository's registry."""
+def _is_refused(repository: Repository, policy: Policy) -> bool:
     access = policy.registries
     if any("/" not in one.match and match_registry(one.match, repository) for one in access.deny):
         return True

@@ -117,8 +117,14 @@ class _Parser:
         return ""
 
     def _problem(self, position: int, reason: str) -> Problem:
+        around = self.source.text[max(position - 1, 0) : position + 2]
+        is_template = any(mark in around for mark in ("{%", "{{", "<%"))
         return Problem(
-            message=f"not JSON from here on: {reason}",
+            message="a template of a JSON file was not read from here on"
+            if is_template
+            else f"not JSON from here on: {reason}",
             location=self.source.location(position, position),
-            hint="correct it: what follows was not read",
+            hint="check what the template makes"
+            if is_template
+            else "correct it: what follows was not read",
         )

@@ -379,6 +379,49 @@ def test_what_a_policy_says_counts_also_where_it_is_the_default(tmp_path: Path) 
     assert not load(tmp_path, "policy: {defaults: {host_os: linux}}").policy.defaults.asks_cooldown
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "why"),
+    [
+        ("registries: {deny: ['https://quay.io/a']}", "registries.deny[0]", "an address"),
+        (
+            "registries: {deny: [{match: quay.io/}]}",
+            "registries.deny[0].match",
+            "ends with a slash",
+        ),
+        ("registries: {deny: ['quay.io ']}", "registries.deny[0]", "no registry"),
+        ("registries: {deny: ['docker.io/a/b:1']}", "registries.deny[0]", "not tags"),
+        ("repositories: {deny: ['redis:6*']}", "repositories.deny[0]", "not tags"),
+        ("repositories: {deny: [quay.io]}", "repositories.deny[0]", "that is a registry"),
+        ("repositories: {allow: [quay.io/Shop/*]}", "repositories.allow[0]", "lower case"),
+        ("overrides: [{images: ['a b'], rules: {}}]", "overrides[0].images[0]", "white space"),
+        (
+            "ignores: [{rule: tag-latest, image: 'REDIS:5', reason: x, permanent: true}]",
+            "ignores[0].image",
+            "lower case",
+        ),
+    ],
+)
+def test_a_pattern_that_matches_nothing_is_refused(
+    tmp_path: Path, text: str, place: str, why: str
+) -> None:
+    """A list that denies what no image is called denied nothing, and nobody was told."""
+    with pytest.raises(ConfigError, match=why) as caught:
+        load(tmp_path, "policy: policy.yaml", text)
+    assert f": {place}: no " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "registries: {allow: [QUAY.io, '[::1]:5000', '*', localhost, 'docker.io/library/*']}",
+        "repositories: {allow: ['**', redis, 'a.example:5000/**', 'Quay.io/a/*', 'redis*']}",
+        "overrides: [{images: ['redis:*-Alpine', 'a/b@sha256:*'], rules: {}}]",
+    ],
+)
+def test_a_pattern_that_matches_something_is_taken(tmp_path: Path, text: str) -> None:
+    load(tmp_path, "policy: policy.yaml", text)
+
+
 def test_extends_in_a_circle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("extends: [policy.yaml]")
     with pytest.raises(ConfigError, match="extends itself"):

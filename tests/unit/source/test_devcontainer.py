@@ -158,3 +158,11 @@ def test_any_text_gives_nodes_or_problems(text: str) -> None:
     for root in document.roots:
         if isinstance(root, Scalar):
             assert 0 <= root.start <= root.end <= len(text)
+
+
+@pytest.mark.parametrize("mark", ["{%- if x %}", "{{ x }}", '"k": {{ x }}', "<%= x %>"])
+def test_a_template_of_json_is_called_one(mark: str) -> None:
+    """ "Not JSON: a key is a text", its author was told to correct."""
+    (problem,) = read('{"image": "a:1", ' + mark + "}").problems
+    assert problem.message == "a template of a JSON file was not read from here on"
+    assert problem.hint == "check what the template makes"
