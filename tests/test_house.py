@@ -91,7 +91,7 @@ FLOORS: dict[str, str] = {
         coverage installed tracked
         find
         git_tree
-        around
+        around companion
         deployed publishing
         read
         begin official_images write
