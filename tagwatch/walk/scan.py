@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.news import News
 from tagwatch.audit.verdict.result import AuditResult, with_fix_lines
 from tagwatch.errors import NothingToReadError
@@ -21,7 +22,6 @@ from tagwatch.walk.file_set import FileSet, read_sources, read_to_fix
 from tagwatch.walk.judged import listings_of
 from tagwatch.walk.keeping import Keeping
 from tagwatch.walk.loop import Patience
-from tagwatch.walk.prospect import newly_offered
 from tagwatch.walk.scope import Outside, joined, outside, scope_of
 from tagwatch.walk.site import Site, at_configuration, project_of, with_strangers
 from tagwatch.walk.survey import Order, Survey, count_nights, survey
@@ -140,7 +140,11 @@ async def _scan(
     if rest is not None:
         result = joined(result, ledger.stood(project), scope)
     news = ledger.news(run_id, result, scope=scope)
-    offered = newly_offered(result, news, site) if site.settings.alerts else ()
+    offered: Iterable[Finding] = ()
+    if site.settings.alerts:
+        from tagwatch.walk.prospect import newly_offered  # many scans tell nobody
+
+        offered = newly_offered(result, news, site)
     alerts = alerts_of(result, news, alert_plan(site, ledger), offered)
     listings = listings_of(seen.settled) if rest is None else ()
     ledger.finish_run(run_id, result, alerts, news=news, telling=seen.telling, listings=listings)
