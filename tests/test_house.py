@@ -143,7 +143,7 @@ FLOORS: dict[str, str] = {
         verdicts
         alert_list alert_trial ask facts_kept file_set recall scope
         doctor
-        bases bundle moved remember
+        bases bundle other_platforms remember
         past
         round
         judged untold

@@ -311,7 +311,7 @@ def _with_line(finding: Finding, files: Mapping[str, bytes]) -> Finding:
         text = line.removeprefix(b"\xef\xbb\xbf").decode().strip()
     except UnicodeDecodeError:
         return finding
-    from tagwatch.audit.reading.plain_line import without_secrets  # many checks fix nothing
+    from tagwatch.audit.reading.secret_line import without_secrets  # many checks fix nothing
 
     place = text.find(fix.replacement)
     shown = without_secrets(text, place, place + len(fix.replacement)) if place >= 0 else ""
