@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
-from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.judge import judge
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.news import News
-from tagwatch.audit.verdict.result import AuditResult, with_fix_lines
+from tagwatch.audit.verdict.result import AuditResult, Case, with_fix_lines
 from tagwatch.errors import NothingToReadError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Gone, RepositorySnapshot

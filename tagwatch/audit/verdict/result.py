@@ -9,11 +9,12 @@ from enum import StrEnum
 
 from tagwatch.audit.model.coverage import Coverage, Reading, Reason, Remembered, State
 from tagwatch.audit.model.evidence import Evidence
-from tagwatch.audit.model.finding import Finding, Fix, Severity
+from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Change
 from tagwatch.image.reference import Reference, Repository, without_userinfo
 from tagwatch.image.snapshot import Failing, Failure, Gone, Quota, Remark
 from tagwatch.source.target import Extraction, Location, Problem, Target
+from tagwatch.source.text.edit import Fix
 from tagwatch.value import dataclass, field, replace
 
 __all__ = [
