@@ -22,8 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tagwatch.audit.judge import Case, judge
-from tagwatch.audit.verdict.result import AuditResult, with_fix_lines
+from tagwatch.audit.judge import judge
+from tagwatch.audit.verdict.result import AuditResult, Case, with_fix_lines
 from tagwatch.errors import UsageError
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.file_set import read_named, read_to_fix

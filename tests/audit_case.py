@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.judge import judge
 from tagwatch.audit.model.evidence import Basis, Evidence, Resolution, Status, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy, RuleSettings
 from tagwatch.audit.verdict.baseline import Baseline
-from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.audit.verdict.result import AuditResult, Case
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Extraction, Field, Instruction, Location, Span, Target

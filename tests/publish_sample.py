@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tagwatch.audit.model.coverage import Coverage, Reading, Reason, Remembered, State
-from tagwatch.audit.model.finding import Finding, Fix, Severity, fingerprint
+from tagwatch.audit.model.finding import Finding, Severity, fingerprint
 from tagwatch.audit.verdict.news import News, news_of
 from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Quota
 from tagwatch.publish.interface import PublishContext, RuleText, RunSummary
 from tagwatch.source.target import Location, Problem, Target
+from tagwatch.source.text.edit import Fix
 from tests.publish_images import (
     API,
     AT,

@@ -91,7 +91,7 @@ FLOORS: dict[str, str] = {
         coverage installed tracked
         find
         foreign git_tree
-        around
+        around companion
         deployed publishing
         read
         begin official_images write
@@ -139,12 +139,12 @@ FLOORS: dict[str, str] = {
     """,
     "walk": """
         facts_file first_look fix loop need revision watch_list work
-        site
-        facts_key import_history knowing local_image prefix referrers sending trusting unwatched \
+        prefix site
+        ask facts_key import_history knowing local_image referrers sending trusting unwatched \
         verdicts
-        alert_list alert_trial ask facts_kept file_set recall scope
+        alert_list alert_trial facts_kept file_set recall scope
         doctor
-        bases bundle moved remember
+        bases bundle other_platforms remember
         past
         round
         judged untold

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.keeper import Keeper, Stood, Told, Transcript
     from tagwatch.audit.verdict.mending import Remedies
 
-__all__ = ["Case", "active_rules", "judge", "worst_first"]
+__all__ = ["judge", "worst_first"]
 
 
 def judge(

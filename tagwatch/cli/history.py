@@ -158,8 +158,8 @@ def _import(options: argparse.Namespace) -> int:
         import_from_bundle,
         import_from_library,
         import_from_registries,
-        library_gap,
     )
+    from tagwatch.workspace.official_images import library_gap
 
     site = open_site(options)
     imported: Iterable[Imported]

@@ -6,15 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from tagwatch.cli.command import (
-    Command,
-    add_answer,
-    add_build_args,
-    add_config,
-    add_shown,
-    build_args_of,
-)
-from tagwatch.cli.question import add_asking
+from tagwatch.cli.command import Command, add_answer, add_build_args, add_config, add_shown
+from tagwatch.cli.question import add_asking, check_options_of
 from tagwatch.cli.shell import answer, note, open_site, progress_shown, warn
 
 if TYPE_CHECKING:
@@ -42,31 +35,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_config(parser)
     add_answer(parser, "text", "json", "markdown")
-    add_asking(parser)
-    parser.add_argument(
-        "--max-time",
-        type=float,
-        default=20.0,
-        metavar="SECONDS",
-        help="stop asking registries after this long (default: 20; 0: never)",
-    )
+    add_asking(parser, seconds=20)
     add_build_args(parser)
     add_shown(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Look, and print."""
-    from tagwatch.api import Asking, CheckOptions, outdated
+    from tagwatch.api import outdated
 
     site = open_site(options)
     with progress_shown(site.environment) as progress:
-        asking = Asking(
-            offline=options.offline,
-            refresh=options.refresh,
-            max_seconds=options.max_time or None,
-            progress=progress,
-        )
-        how = CheckOptions(asking=asking, build_args=build_args_of(options.build_arg), tell=warn)
+        how = check_options_of(options, progress)
         found = outdated(options.paths, site, level=options.level, options=how)
     for doubt in site.knowledge.doubts():
         warn(doubt)

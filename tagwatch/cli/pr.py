@@ -7,15 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from tagwatch.cli.command import (
-    Command,
-    add_answer,
-    add_build_args,
-    add_config,
-    add_shown,
-    build_args_of,
-)
-from tagwatch.cli.question import add_asking
+from tagwatch.cli.command import Command, add_answer, add_build_args, add_config, add_shown
+from tagwatch.cli.question import add_asking, check_options_of
 from tagwatch.cli.shell import answer, answer_text, note, open_site, progress_shown, warn
 
 if TYPE_CHECKING:
@@ -33,14 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_config(parser)
     add_answer(parser, "text", "markdown", "json")
-    add_asking(parser)
-    parser.add_argument(
-        "--max-time",
-        type=float,
-        default=60.0,
-        metavar="SECONDS",
-        help="stop asking registries after this long (default: 60; 0: never)",
-    )
+    add_asking(parser, seconds=60)
     add_build_args(parser)
     add_shown(parser)
     parser.add_argument(
@@ -60,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look, print, and write the comment."""
-    from tagwatch.api import Asking, CheckOptions, pull_request
+    from tagwatch.api import pull_request
 
     forge = None
     if options.comment:
@@ -69,13 +55,7 @@ def run(options: argparse.Namespace) -> int:
         forge = forge_of(options.comment, os.environ)
     site = open_site(options)
     with progress_shown(site.environment) as progress:
-        asking = Asking(
-            offline=options.offline,
-            refresh=options.refresh,
-            max_seconds=options.max_time or None,
-            progress=progress,
-        )
-        how = CheckOptions(asking=asking, build_args=build_args_of(options.build_arg), tell=warn)
+        how = check_options_of(options, progress)
         told = pull_request(options.commits, site, options=how)
     for doubt in site.knowledge.doubts():
         warn(doubt)

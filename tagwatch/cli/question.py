@@ -1,24 +1,27 @@
-"""Questions about single images on the command line: how to ask."""
+"""How a command line says to ask registries."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tagwatch.cli.command import build_args_of
 from tagwatch.cli.shell import note, warn
+from tagwatch.value import replace
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
+    from tagwatch.api import CheckOptions
     from tagwatch.audit.model.evidence import Evidence
-    from tagwatch.walk.look_up import Asking
+    from tagwatch.walk.look_up import Asking, Progress
     from tagwatch.walk.site import Site
 
-__all__ = ["add_asking", "asking_of", "bring", "tell_facts"]
+__all__ = ["add_asking", "asking_of", "bring", "check_options_of", "tell_facts"]
 
 
-def add_asking(parser: argparse.ArgumentParser) -> None:
-    """`--offline` and `--refresh`."""
+def add_asking(parser: argparse.ArgumentParser, *, seconds: int | None = None) -> None:
+    """`--offline` and `--refresh`; `--max-time`, too, where asking takes `seconds` at most."""
     asking = parser.add_mutually_exclusive_group()
     asking.add_argument(
         "--offline", action="store_true", help="ask no registry; answer from the ledger"
@@ -26,6 +29,14 @@ def add_asking(parser: argparse.ArgumentParser) -> None:
     asking.add_argument(
         "--refresh", action="store_true", help="ask the registry, however fresh the ledger is"
     )
+    if seconds is not None:
+        parser.add_argument(
+            "--max-time",
+            type=float,
+            default=float(seconds),
+            metavar="SECONDS",
+            help=f"stop asking registries after this long (default: {seconds}; 0: never)",
+        )
 
 
 def asking_of(options: argparse.Namespace, *, with_bases: bool = False) -> Asking:
@@ -33,6 +44,18 @@ def asking_of(options: argparse.Namespace, *, with_bases: bool = False) -> Askin
     from tagwatch.walk.look_up import Asking
 
     return Asking(offline=options.offline, refresh=options.refresh, with_bases=with_bases)
+
+
+def check_options_of(options: argparse.Namespace, progress: Progress | None) -> CheckOptions:
+    """How the flags say to read and to ask, of a command that looks at files."""
+    from tagwatch.api import CheckOptions
+
+    seconds = options.max_time or None
+    return CheckOptions(
+        asking=replace(asking_of(options), max_seconds=seconds, progress=progress),
+        build_args=build_args_of(options.build_arg),
+        tell=warn,
+    )
 
 
 def bring(site: Site, asking: Asking) -> None:

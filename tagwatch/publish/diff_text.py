@@ -18,7 +18,7 @@ from tagwatch.audit.model.diff import (
     StepDiff,
 )
 from tagwatch.audit.model.history import Change
-from tagwatch.audit.reading.excerpt import apart, cut, paired
+from tagwatch.audit.reading.cut_text import apart, cut, paired
 from tagwatch.audit.reading.size_text import size_change, size_text
 from tagwatch.audit.reading.steps import normalized_step
 from tagwatch.image.digest import short_digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tagwatch.audit.reading.plain_line import may_tell
+from tagwatch.audit.reading.secret_line import may_tell
 from tagwatch.source.target import Location
 
 __all__ = ["excerpt"]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tagwatch.audit.model.coverage import Reading, State
 from tagwatch.audit.model.evidence import Resolution, Status, is_readable
-from tagwatch.audit.model.finding import Finding, Fix, causes_of, is_routine
+from tagwatch.audit.model.finding import Finding, causes_of, is_routine
 from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Failure, Quota, Remark
@@ -18,6 +18,7 @@ from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.json_text import written
 from tagwatch.publish.wording import stamp
 from tagwatch.source.target import Location, Problem
+from tagwatch.source.text.edit import Fix
 from tagwatch.value import replace
 
 TYPE_CHECKING = False

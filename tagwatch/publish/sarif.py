@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
-from tagwatch.audit.model.finding import Finding, Fix, Severity, causes_of
+from tagwatch.audit.model.finding import Finding, Severity, causes_of
 from tagwatch.audit.verdict.result import AuditResult, Ignored, is_outage
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.interface import PublishContext, RuleText
@@ -23,6 +23,7 @@ from tagwatch.publish.json_text import dump, items
 from tagwatch.publish.result_sentence import failure_sentence, remark_sentences, untold_failures
 from tagwatch.publish.wording import advised, one_line, stamp
 from tagwatch.source.target import Location
+from tagwatch.source.text.edit import Fix
 
 __all__ = ["parts", "render", "suffix"]
 

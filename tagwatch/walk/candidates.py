@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.judge import judge
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.verdict.baseline import Baseline
 from tagwatch.audit.verdict.fixing import Strategy
-from tagwatch.audit.verdict.result import AuditResult, Purpose, Wanted
+from tagwatch.audit.verdict.result import AuditResult, Case, Purpose, Wanted
 from tagwatch.value import replace
 from tagwatch.walk.facts_kept import expired_facts
 from tagwatch.walk.look_up import Asking, look_up

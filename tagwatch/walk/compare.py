@@ -84,7 +84,7 @@ def compare(
     every = not demanded and not any(side.is_local for side in sides)
     images = [_image(side, facts, site, platforms) for side in sides]
     if not asking.offline:
-        from tagwatch.walk.moved import read_lone
+        from tagwatch.walk.other_platforms import read_lone
         from tagwatch.walk.referrers import add_referrers
 
         # Evidence can be young and yet lack documents, where it was read for other platforms or

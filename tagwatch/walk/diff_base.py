@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from os.path import realpath
 from pathlib import Path
 
-from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.judge import judge
 from tagwatch.audit.verdict.baseline import Baseline, make_baseline
+from tagwatch.audit.verdict.result import Case
 from tagwatch.value import replace
 from tagwatch.walk.file_set import FileSet, read_files
 from tagwatch.walk.look_up import Asking, look_up

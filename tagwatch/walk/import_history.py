@@ -24,14 +24,13 @@ from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import dataclass
 from tagwatch.walk.site import Site
 from tagwatch.workspace.history_bundle import read_bundle
-from tagwatch.workspace.official_images import library_gap, library_histories
+from tagwatch.workspace.official_images import library_histories
 
 __all__ = [
     "Imported",
     "import_from_bundle",
     "import_from_library",
     "import_from_registries",
-    "library_gap",
 ]
 
 Step = tuple[TagObservation, datetime | None]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.judge import judge
 from tagwatch.audit.model.evidence import Evidence, Status, evidence_key, is_readable
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.model.history import Change
@@ -23,6 +23,7 @@ from tagwatch.audit.rule.image_too_old import built_at
 from tagwatch.audit.rule.interface import Rule, Subject
 from tagwatch.audit.verdict.line_change import Kind, LineChange, kind_of, line_changes, step_of
 from tagwatch.audit.verdict.pull_request import Age, ImageChange, PullRequest, Side
+from tagwatch.audit.verdict.result import Case
 from tagwatch.errors import NotFoundError, UnavailableError, UsageError
 from tagwatch.source.target import Extraction, Location, Problem, Target
 from tagwatch.value import replace

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
-from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.judge import judge
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.news import News
-from tagwatch.audit.verdict.result import AuditResult, with_fix_lines
+from tagwatch.audit.verdict.result import AuditResult, Case, with_fix_lines
 from tagwatch.errors import NothingToReadError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Gone, RepositorySnapshot
@@ -142,7 +142,7 @@ async def _scan(
     news = ledger.news(run_id, result, scope=scope)
     offered: Iterable[Finding] = ()
     if site.settings.alerts:
-        from tagwatch.walk.prospect import newly_offered  # a night without alerts loads none of it
+        from tagwatch.walk.prospect import newly_offered  # many scans tell nobody
 
         offered = newly_offered(result, news, site)
     alerts = alerts_of(result, news, alert_plan(site, ledger), offered)

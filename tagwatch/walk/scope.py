@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from tagwatch.audit.judge import Case, worst_first
+from tagwatch.audit.judge import worst_first
 from tagwatch.audit.model.coverage import Reading, State
 from tagwatch.audit.model.evidence import Evidence, evidence_key
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.news import in_scope
-from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.audit.verdict.result import AuditResult, Case
 from tagwatch.errors import NothingToReadError
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.read import Reader

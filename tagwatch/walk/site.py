@@ -203,23 +203,7 @@ def open_checked(
     if handed is not None:
         path, untrusted = handed["folder"], handed["untrusted"]
     environment = dict(environment)
-    named: str | os.PathLike[str] | None = config
-    folder = root = Path.cwd() if path is None else Path(path).absolute()
-    if folder.is_file():
-        if named:
-            raise UsageError(
-                f"two configurations: {str(path)!r} and {str(config)!r}",
-                hint="with `config`, `path` is a folder",
-            )
-        named, folder = folder, _folder_of(folder)
-        root = folder
-    elif folder.is_dir():
-        root = repository_root(folder)
-    else:
-        raise UsageError(
-            f"{str(path)!r} is neither a folder nor a file",
-            hint="give a folder to work in, or a tagwatch.yaml",
-        )
+    folder, root, named = _where(path, config)
     home = home_of(environment)
     data = data_folder(environment, home)
     # An environment that names no home (a test's, the demo's) must leave nothing in the user's.
@@ -266,6 +250,26 @@ def open_checked(
         is_strangers=untrusted,
     )
     return site, said
+
+
+def _where(
+    path: str | os.PathLike[str] | None, config: str | os.PathLike[str] | None
+) -> tuple[Path, Path, str | os.PathLike[str] | None]:
+    """Return the folder to work in, the root, and the configuration that is named, if one is."""
+    folder = Path.cwd() if path is None else Path(path).absolute()
+    if folder.is_dir():
+        return folder, repository_root(folder), config
+    if not folder.is_file():
+        raise UsageError(
+            f"{str(path)!r} is neither a folder nor a file",
+            hint="give a folder to work in, or a tagwatch.yaml",
+        )
+    if config:
+        raise UsageError(
+            f"two configurations: {str(path)!r} and {str(config)!r}",
+            hint="with `config`, `path` is a folder",
+        )
+    return _folder_of(folder), _folder_of(folder), folder
 
 
 def _for_a_stranger(configuration: Configuration) -> Configuration:

@@ -1,7 +1,7 @@
 """A survey: ask, remember, explain, match, gather. Both walks, check and scan, go through it.
 
     ask        what targets and watches want  -> answers; snapshots  walk.ask, walk.watch_list
-               platforms of what moved                               walk.moved
+               platforms of what moved                               walk.other_platforms
     remember   what is stored of a repository -> its memory          walk.recall, walk.remember
     explain    moves without a verdict        -> changes             walk.verdicts
     match      an image                       -> its bases           walk.bases, as gather needs it
@@ -147,7 +147,7 @@ async def survey(
         told = news.moves if news is not None else frozenset()
         moves = _moves_to_explain(ledger, answers, needs, told, site)
         if moves and not answers.stopped:
-            from tagwatch.walk.moved import read_moved  # most nights nothing moves
+            from tagwatch.walk.other_platforms import read_moved  # most nights nothing moves
 
             answers.add(await read_moved(asker, ledger, moves, site, needs))
         shares = shares_of(order.targets, watches, moves, answers.by_repository)

@@ -170,7 +170,12 @@ def tree_of(path: Path, root: Path) -> Path:
     root = Path(os.path.realpath(root))
     if real.is_relative_to(root):
         return root
-    return next((folder for folder in real.parents if (folder / ".git").exists()), real.parent)
+    return git_above(real.parent) or real.parent
+
+
+def git_above(folder: Path) -> Path | None:
+    """Return the nearest folder that holds `.git`: this one, or one above; None where none does."""
+    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), None)
 
 
 def start_of(path: str) -> Location:

@@ -27,6 +27,7 @@ from tagwatch.workspace.find import (
     HEAD_BYTES,
     File,
     brought_source_for,
+    git_above,
     is_dockerfile,
     source_for,
     start_of,
@@ -38,6 +39,7 @@ from tagwatch.workspace.find import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.workspace.around import Around
+    from tagwatch.workspace.companion import Companions
     from tagwatch.workspace.deployed import Deployments
     from tagwatch.workspace.publishing import Publishing
     from tagwatch.workspace.stage import Stages
@@ -50,7 +52,6 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0
 _FLAGS |= getattr(os, "O_BINARY", 0)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MAX_COMPANIONS = 256  # of one file
-_MAX_CACHE_BYTES = 16 * 1024 * 1024
 _LED = frozenset({"dockerfile", "gitlab-ci"})
 _DEPLOYED = frozenset({"kubernetes", "kustomize", "helm"})
 
@@ -141,15 +142,9 @@ class _Reader:
         self._environment = environment
         self._build_args = build_args
         self._instead = instead
-        self._cache: dict[Path, bytes | None] = {}
-        self._cached_bytes = 0
-        self._tracked: dict[str, bool] = {}
-        self._given: dict[tuple[Location, str, str | None], dict[Reference | None, bool]] = {}
-        """By place what was given; False where it was only said to be replaced there."""
-        self._said: set[object] = set()
-        self._built: dict[Location, bool] = {}
-        """Where builds lead to; True where one of them pulls what is named there."""
+        self._given = _Given()
         self._files = files
+        self._companions: Companions | None = None
         self._around: Around | None = None
         self._deployments: Deployments | None = None
         self._publishers: dict[Path, Publishing] = {}
@@ -191,7 +186,7 @@ class _Reader:
             extraction = replace(extraction, targets=marked)
         if extraction.targets and sample_of(file.path):
             extraction = self._staged().marked(extraction, file.path, file.real)
-        return self._news(_without_userinfo(extraction), file)
+        return self._given.news(_without_userinfo(extraction), file)
 
     def _among_others(self, source: str, extraction: Extraction, file: File) -> Extraction:
         """Return what a file names, as the files around it understand that."""
@@ -204,7 +199,7 @@ class _Reader:
             return replace(extraction, targets=self._deployments.seen(source, targets, file))
         if source not in _LED or not any(map(_is_doubtful, targets)):
             return extraction
-        led = self._others().as_led(source, file)
+        led = self._surroundings().as_led(source, file)
         found = (led.get(one.location) if _is_doubtful(one) else None for one in targets)
         known = ((one,) if said is None else said for one, said in zip(targets, found, strict=True))
         return replace(extraction, targets=tuple(chain.from_iterable(known)))
@@ -213,10 +208,10 @@ class _Reader:
         """Return GitLab's source for a part of a pipeline, which looks like anything or nothing."""
         if not file.path.endswith((".yml", ".yaml")) or source_for(file.path, b"") is not None:
             return None
-        main = self._others().includer(file)
+        main = self._surroundings().includer(file)
         return source_for(main, b"") if main else None
 
-    def _others(self) -> Around:
+    def _surroundings(self) -> Around:
         if self._around is None:  # most files need no others to be understood
             from tagwatch.workspace.around import Around
 
@@ -235,8 +230,7 @@ class _Reader:
         from tagwatch.workspace.publishing import Publishing
 
         inside = tree_of(file.real, self._root)
-        above = (inside, *inside.parents)
-        top = next((folder for folder in above if (folder / ".git").exists()), inside)
+        top = git_above(inside) or inside
         if top not in self._publishers:
             self._publishers[top] = Publishing(top, self._root, read_bytes)
         return self._publishers[top]
@@ -251,7 +245,14 @@ class _Reader:
         )
 
     def _beside(self, path: str, file: File) -> bytes | None:
-        return self._companion(path, tree_of(file.real, self._root))
+        return self._others().read(path, tree_of(file.real, self._root))
+
+    def _others(self) -> Companions:
+        if self._companions is None:  # most files need no others
+            from tagwatch.workspace.companion import Companions
+
+            self._companions = Companions(self._root, self._bytes)
+        return self._companions
 
     def _is_other_json(self, file: File) -> bool:
         if self._instead and Path(os.path.realpath(file.real)) in self._instead:
@@ -291,7 +292,7 @@ class _Reader:
             wanted = [path for path in extraction.wanted if path not in known]
             more = asked.union(extraction.variables)
             if more != asked:  # what is the user's own must not be in an answer
-                asked, private = more, self._untracked(file, more)
+                asked, private = more, self._others().untracked(file, more)
             elif not wanted:
                 return replace(extraction, variables=(), wanted=tuple(known))
             wanted = [path for path in wanted if path not in private]
@@ -303,54 +304,21 @@ class _Reader:
                 )
                 return replace(extraction, problems=(*extraction.problems, problem))
             tree = tree_of(file.real, self._root)
-            known |= {path: self._companion(path, tree) for path in wanted}
+            known |= {path: self._others().read(path, tree) for path in wanted}
 
-    def _untracked(self, file: File, paths: frozenset[str]) -> frozenset[str]:
-        """Return those that git does not track, in a tree that has git; all where it cannot tell.
 
-        Such a `.env` holds a developer's own values: a file that others wrote must not read it.
-        """
-        inside = tree_of(file.real, self._root)
-        above = (inside, *inside.parents)  # git's root may be another one's, and not be ours
-        tree = next((folder for folder in above if (folder / ".git").exists()), None)
-        if tree is None:
-            return frozenset()
-        names: dict[str, str] = {}
-        for path in sorted(paths - self._tracked.keys()):
-            real = Path(os.path.realpath(self._root / path))  # a link may lead to another file
-            if real.is_relative_to(tree) and real.is_file():
-                names[path] = real.relative_to(tree).as_posix()
-        if names:
-            from tagwatch.workspace.git_history import tracked
+class _Given:
+    """The places that were given, each once, whichever files lead to it."""
 
-            try:
-                found = tracked(tree, [*names.values()])
-            except InputError:
-                found = frozenset()
-            self._tracked |= {path: name in found for path, name in names.items()}
-        return frozenset(path for path in paths if not self._tracked.get(path, True))
+    def __init__(self) -> None:
+        self._given: dict[tuple[Location, str, str | None], dict[Reference | None, bool]] = {}
+        """By place what was given; False where it was only said to be replaced there."""
+        self._said: set[object] = set()
+        self._built: dict[Location, bool] = {}
+        """Where builds lead to; True where one of them pulls what is named there."""
 
-    def _companion(self, path: str, tree: Path) -> bytes | None:
-        """Return the bytes of another file; None where it is missing, unfit or outside the tree."""
-        try:
-            real = Path(os.path.realpath(self._root / path))
-        except (OSError, ValueError):
-            return None
-        if not real.is_relative_to(tree):
-            return None
-        if real not in self._cache:
-            try:
-                raw: bytes | None = self._bytes(real)
-            except InputError:
-                raw = None
-            if self._cached_bytes > _MAX_CACHE_BYTES:
-                self._cache.clear()
-                self._cached_bytes = 0
-            self._cache[real] = raw
-            self._cached_bytes += len(raw or b"")
-        return self._cache[real]
-
-    def _news(self, extraction: Extraction, file: File) -> Extraction:
+    def news(self, extraction: Extraction, file: File) -> Extraction:
+        """Return what a file names and no file before it gave."""
         targets = extraction.targets
         for one in targets:
             if one.location.path != file.path and not one.missing:

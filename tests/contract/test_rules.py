@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from tagwatch.audit.judge import active_rules
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.policy import Policy
+from tagwatch.audit.rule.bench import active_rules
 from tagwatch.audit.rule.catalogue import explain_rule, load_rule, rule_documentation
 from tagwatch.audit.rule.interface import row
 from tagwatch.audit.verdict.hand import CLOSED, NOTES

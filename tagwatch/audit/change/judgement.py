@@ -19,7 +19,7 @@ from tagwatch.audit.diff.comparison import (
 from tagwatch.audit.diff.layers import LayerComparison
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Sign
-from tagwatch.audit.reading.excerpt import cut
+from tagwatch.audit.reading.cut_text import cut
 from tagwatch.audit.reading.image import PlatformImage
 from tagwatch.audit.reading.mask import mask_text
 from tagwatch.audit.reading.stated_version import full_version, is_older, stated_version

@@ -12,7 +12,7 @@ from enum import StrEnum
 from tagwatch.audit.base.index import BaseIndex, base_steps, common_layers, solid
 from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.diff import ROOT_USERS
-from tagwatch.audit.reading.excerpt import apart, cut, paired
+from tagwatch.audit.reading.cut_text import apart, cut, paired
 from tagwatch.audit.reading.mask import mask_text, mask_words
 from tagwatch.audit.reading.raised import IsOwn, raised_versions
 from tagwatch.audit.reading.steps import (

@@ -16,7 +16,7 @@ from tagwatch.audit.diff.layers import Layer, LayerComparison
 from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Interval, is_move
-from tagwatch.audit.reading.excerpt import cut
+from tagwatch.audit.reading.cut_text import cut
 from tagwatch.audit.reading.mask import mask_text
 from tagwatch.audit.reading.size_text import size_text
 from tagwatch.audit.reading.steps import normalized_step, tells_what_was_done

@@ -23,7 +23,7 @@ from tagwatch.audit.model.diff import (
     StepDiff,
     Verdict,
 )
-from tagwatch.audit.reading.excerpt import apart, cut, paired
+from tagwatch.audit.reading.cut_text import apart, cut, paired
 from tagwatch.audit.reading.image import Image, PlatformImage
 from tagwatch.audit.reading.mask import mask_text, mask_value, mask_words
 from tagwatch.audit.reading.stated_version import stated_version

@@ -11,7 +11,7 @@ from tagwatch.source.target import Location, Target
 from tagwatch.source.text.edit import Fix
 from tagwatch.value import dataclass, field, replace
 
-__all__ = ["Finding", "Fix", "Severity", "causes_of", "fingerprint", "in_sample", "is_routine"]
+__all__ = ["Finding", "Severity", "causes_of", "fingerprint", "in_sample", "is_routine"]
 __all__ += ["sample_of", "urgency"]
 
 

@@ -13,12 +13,13 @@ from functools import cache
 
 from tagwatch.audit.model.coverage import Reading
 from tagwatch.audit.model.evidence import Evidence
-from tagwatch.audit.model.finding import Fix, Severity
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.family import RULE_ROWS
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.source.target import Ignore, Instruction, Location, Port, Problem, Target
+from tagwatch.source.text.edit import Fix
 from tagwatch.value import dataclass, field
 
 TYPE_CHECKING = False

@@ -9,10 +9,11 @@ from enum import StrEnum
 
 from tagwatch.audit.model.coverage import Coverage, Reading, Reason, Remembered, State
 from tagwatch.audit.model.evidence import Evidence
-from tagwatch.audit.model.finding import Finding, Fix, Severity
+from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Change
 from tagwatch.image.reference import Reference, Repository, without_userinfo
 from tagwatch.source.target import Extraction, Location, Problem, Target
+from tagwatch.source.text.edit import Fix
 from tagwatch.value import dataclass, field, late, replace
 
 TYPE_CHECKING = False
@@ -322,7 +323,7 @@ def _with_line(finding: Finding, files: Mapping[str, bytes]) -> Finding:
         text = line.removeprefix(b"\xef\xbb\xbf").decode().strip()
     except UnicodeDecodeError:
         return finding
-    from tagwatch.audit.reading.plain_line import without_secrets  # many checks fix nothing
+    from tagwatch.audit.reading.secret_line import without_secrets  # many checks fix nothing
 
     place = text.find(fix.replacement)
     shown = without_secrets(text, place, place + len(fix.replacement)) if place >= 0 else ""

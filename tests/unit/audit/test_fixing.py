@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.judge import judge
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import Evidence, Newer, Pin, Resolution, Status, evidence_key
 from tagwatch.audit.model.history import Change, Interval
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.verdict.fixing import Strategy
-from tagwatch.audit.verdict.result import AuditResult, Purpose
+from tagwatch.audit.verdict.result import AuditResult, Case, Purpose
 from tagwatch.image.digest import Digest
 from tagwatch.source.dockerfile import extract
 from tagwatch.source.target import Extraction, SourceContext

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.judge import judge
 from tagwatch.audit.model.diff import ImageDiff, PlatformDiff, Verdict
 from tagwatch.audit.model.evidence import Evidence, Pin
 from tagwatch.audit.model.finding import Severity
@@ -15,7 +15,7 @@ from tagwatch.audit.model.history import Change, Interval
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Defaults, Policy, PolicyIgnore, RuleSettings
 from tagwatch.audit.verdict.fixing import Strategy
-from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.audit.verdict.result import AuditResult, Case
 from tagwatch.source.target import Extraction
 from tests.audit_case import AT, audit, digest, seen, target
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.judge import judge
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.verdict.keeper import Keeper, Stood
-from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.audit.verdict.result import AuditResult, Case
 from tagwatch.image.reference import Repository
 from tagwatch.source.target import Extraction, Target
 from tests.audit_case import AT, seen, target

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.judge import judge
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import Change
@@ -15,7 +15,7 @@ from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.rule.interface import Rule, RuleScope, Statement
 from tagwatch.audit.verdict.fixing import Strategy
-from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.audit.verdict.result import AuditResult, Case
 from tagwatch.source.dockerfile import extract
 from tagwatch.source.target import SourceContext
 from tagwatch.source.text.edit import Fix, apply

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tagwatch.audit.model.finding import Fix
 from tagwatch.audit.verdict.result import with_fix_lines
+from tagwatch.source.text.edit import Fix
 from tests.publish_sample import sample
 
 

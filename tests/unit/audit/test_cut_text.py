@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagwatch.audit.reading.excerpt import apart, cut, paired
+from tagwatch.audit.reading.cut_text import apart, cut, paired
 
 STEP = "RUN set -eux; " + "apt-get update; " * 9 + "apt-get install -y {} wget; rm -rf /var/lib/apt"
 WORDS = st.lists(st.sampled_from(["RUN", "a", "bb", "curl", "-y", "x" * 40]), max_size=30)
