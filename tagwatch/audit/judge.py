@@ -17,6 +17,7 @@ from tagwatch.audit.model.evidence import (
     SelectedEvidence,
     evidence_key,
     is_to_tell,
+    name_in,
     reading_of,
 )
 from tagwatch.audit.model.finding import Finding, Severity, fingerprint, in_sample
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.hand import Remedies, Standing
     from tagwatch.audit.verdict.keeper import Keeper, Stood, Told, Transcript
 
+_READ = Reading(state=State.READ)
+
 __all__ = ["Case", "active_rules", "judge", "worst_first"]
 
 
@@ -77,7 +80,7 @@ def judge(
     session.judge_run()
     # Images that no target names can link an image to an older ancestor. The bases of targets were
     # noted during the pass: a scan reads evidence from disk, so it is not looked up a second time.
-    unnamed = (case.evidence[key] for key in case.evidence if key not in session.keys)
+    unnamed = (case.evidence[key] for key in case.evidence if not session.has_met(key))
     findings, charged = charge_to_base(
         session.findings, {**session.bases, **base_references(unnamed)}
     )
@@ -91,7 +94,9 @@ def judge(
         findings=told,
         ignored=(*session.ignored, *(_charged(finding) for finding in charged)),
         targets=session.targets,
-        evidence=SelectedEvidence(case.evidence, session.keys, session.living, session.adapted),
+        evidence=SelectedEvidence(
+            case.evidence, session.keys, session.living, session.adapted, session.whole
+        ),
         changes=case.changes,
         problems=tuple(session.problems),
         failures=case.failures,
@@ -166,9 +171,13 @@ class _Session:
         self.ignored: list[Ignored] = []
         self.targets = Targets(extraction.targets for _, extraction in case.files)
         self.keys: set[str] = set()
+        """The evidence keys of targets, without those of `whole`."""
+        self.whole: dict[str, Collection[str]] = {}
+        """By the name of a repository, all keys of one of which everything stands."""
         self.adapted: dict[str, tuple[Newer, Newer]] = {}
         """By key, the newer tags that are known, and those of them that are told."""
         self.readings: dict[str, Reading] = {}
+        """By evidence key, how images are known that were not simply read."""
         self.bases: dict[str, str] = {}
         self.problems: list[Problem] = list(case.problems)
         self.remedies: Remedies | None = None
@@ -217,7 +226,8 @@ class _Session:
         self.exemptions.read(path, extraction)
         self._of_place = frozenset((*of_policy(self._policy), *of_file(extraction)))
         for repository, targets in self._shares(extraction.targets):
-            if (stood := self._stood(repository)) is not None:
+            if repository is not None and (stood := self._stood(repository)) is not None:
+                self.whole[repository.name] = stood.keys
                 stood.take_over(self, targets)
                 continue
             transcript = self._transcript(repository)
@@ -225,6 +235,10 @@ class _Session:
                 self._judge_target(target, extraction, transcript)
         for rule in self._of_file:
             self._judge_by_file(rule, path, extraction)
+
+    def has_met(self, key: str) -> bool:
+        """Return True where a target came by that has this evidence key."""
+        return key in self.keys or key in self.whole.get(name_in(key), ())
 
     def want(self, told: Told, target: Target) -> None:
         """Take over what was wished for and kept back at a target."""
@@ -357,9 +371,11 @@ class _Session:
             if evidence is not None:
                 self.bases |= base_references([evidence])
             said = self._case.readings.get(key)
-            self.readings[key] = said or reading_of(evidence, reference.repository, self._terms)
+            found = said or reading_of(evidence, reference.repository, self._terms)
+            if found != _READ:  # of a hundred thousand this is so
+                self.readings[key] = found
         self.keys.add(key)
-        reading = self.readings[key]
+        reading = self.readings.get(key, _READ)
         self.tally.add(reading)
         if is_to_tell(evidence, reading):
             self._unchecked.append(Unchecked(target=target, evidence=evidence, reading=reading))

@@ -17,7 +17,7 @@ from tagwatch.publish.html.view import Pages
 from tagwatch.publish.image_link import registry_page
 from tagwatch.publish.used import apart_of
 from tagwatch.publish.wording import count, image_text, now_text, one_line
-from tagwatch.source.target import Location, Target
+from tagwatch.source.target import Location, Target, parts_of
 from tagwatch.value import dataclass
 
 __all__ = ["WAYS", "Group", "Line", "Named", "groups_of", "page_name"]
@@ -206,9 +206,15 @@ def _by_image(pages: Pages) -> Iterator[Group]:
     result, causes = pages.result, pages.tasks.causes
     found: dict[Repository, _Uses] = {}
     apart = apart_of(result.targets)
-    for target in result.targets:
-        if target.reference is not None:
-            _note(found.setdefault(target.reference.repository.identity, _Uses()), target, apart)
+    for part in parts_of(result.targets):
+        if getattr(part, "location", None) in apart:
+            repository: Repository = getattr(part, "repository")  # noqa: B009
+            found.setdefault(repository.identity, _Uses()).apart += len(part)
+            continue
+        for target in part:
+            if target.reference is not None:
+                uses = found.setdefault(target.reference.repository.identity, _Uses())
+                _note(uses, target, apart)
     for number, cause in enumerate(causes):
         for finding in cause.findings:
             if finding.reference is not None:
