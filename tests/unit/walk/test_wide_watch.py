@@ -9,9 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from tagwatch.audit.model.evidence import Evidence, Resolution, SelectedEvidence, Status, name_in
+from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.settings import Watch
-from tagwatch.image.reference import Repository
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.publish.html.book import MOST_TASKS
+from tagwatch.publish.html.sorting import groups_of
 from tagwatch.publish.html.standing import standing_of
 from tagwatch.publish.html.view import Pages
 from tagwatch.publish.interface import PublishContext
@@ -124,3 +127,29 @@ def test_beside_files_a_wide_watch_is_counted() -> None:
     (shelf,), _, apart = standing_of(pages)
     assert apart == 100
     assert [row.name for row in shelf.rows] == ["r.example:5000/team/0:1.0.0"]
+
+
+def found(number: int) -> Finding:
+    """A finding about a tag of a wide watch."""
+    reference = Reference(repository=Repository(registry="r.example", path="a"), tag=f"1.{number}")
+    return Finding(
+        rule="registry-not-allowed",
+        severity=Severity.WARNING,
+        message=f"{reference} is not allowed",
+        location=PLACE,
+        fingerprint=f"{number:032x}",
+        reference=reference,
+        text=str(reference),
+    )
+
+
+def test_a_way_shows_as_much_of_one_name_as_pages_show_tasks() -> None:
+    findings = tuple(map(found, range(MOST_TASKS + 100)))
+    result = AuditResult(at=AT, findings=findings)
+    pages = Pages(result, PublishContext(version="0"), whole=True)
+    for way in ("rule", "file", "registry"):
+        groups = list(groups_of(way, pages))
+        assert sum(len(group.lines) for group in groups) == MOST_TASKS
+        told = [text for group in groups for word, text in group.texts if word == "More"]
+        assert told == ["100 are not shown: the JSON report has them"]
+        assert groups[-1].texts[-1][1] == told[0]
