@@ -44,6 +44,8 @@ from tagwatch.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tagwatch.audit.rule.inside import Living
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
@@ -181,7 +183,9 @@ class _Session:
         self.bases: dict[str, str] = {}
         self.problems: list[Problem] = list(case.problems)
         self.remedies: Remedies | None = None
-        self._living: Living | None = None
+        self.living = _Offers(knowledge, case.at)
+        self._last: dict[str, Finding] = {}
+        """By rule, its last finding: the next one mostly advises the same, for the same reasons."""
 
     def _shares(
         self, targets: Collection[Target]
@@ -350,16 +354,6 @@ class _Session:
         )
         self.problems.append(problem)
 
-    def living(self, evidence: Evidence) -> Evidence:
-        """Return the evidence without offers of newer tags whose support has ended."""
-        if not evidence.resolution.newer:
-            return evidence
-        if self._living is None:
-            from tagwatch.audit.rule.inside import Living
-
-            self._living = Living(self._knowledge, self._case.at.date())
-        return self._living.offers_of(evidence)
-
     def _evidence_of(self, target: Target, transcript: Transcript | None) -> Evidence | None:
         """Return the target's evidence as it is told, and count how its image is known."""
         key, reference = evidence_key(target), target.reference
@@ -385,9 +379,7 @@ class _Session:
         if evidence is not None and living is not None and living is not evidence:
             self.adapted[evidence.key] = (evidence.resolution.newer, living.resolution.newer)
         if transcript is not None:
-            again_at = None
-            if evidence is not None and self._living is not None:
-                again_at = self._living.again(evidence)
+            again_at = self.living.again(evidence) if evidence is not None else None
             transcript.read(evidence, living, reading, again_at)
         return living
 
@@ -484,6 +476,11 @@ class _Session:
     def _add(
         self, rule: Rule, statement: Statement, target: Target, transcript: Transcript | None = None
     ) -> None:
+        last = self._last.get(rule.id)
+        remedy, evidence = statement.remedy, statement.evidence
+        if last is not None:  # of twenty thousand, this is a third of the memory
+            remedy = last.remedy if last.remedy == remedy else remedy
+            evidence = last.evidence if last.evidence == evidence else evidence
         finding = Finding(
             rule=rule.id,
             severity=self._bench.severity(rule, statement, target),
@@ -492,11 +489,12 @@ class _Session:
             fingerprint=fingerprint(rule.id, target, subject=statement.subject),
             reference=target.reference,
             text=target.text,
-            remedy=statement.remedy,
-            evidence=statement.evidence,
+            remedy=remedy,
+            evidence=evidence,
             fix=statement.fix,
             unknown=statement.unknown,
         )
+        self._last[rule.id] = finding
         settings = self._bench.settings(rule, finding.location.path, target.reference)
         if settings.severity is None:  # where the policy rates a rule, that counts everywhere
             finding = in_sample(finding, self._case.repositories)
@@ -519,6 +517,29 @@ class _Session:
             self.findings.append(finding)
         else:
             self.ignored.append(ignored)
+
+
+class _Offers:
+    """What is told of evidence. It outlives the judgement, so it holds nothing else of that."""
+
+    def __init__(self, knowledge: Knowledge, at: datetime) -> None:
+        self._knowledge = knowledge
+        self._day = at.date()
+        self._living: Living | None = None
+
+    def __call__(self, evidence: Evidence) -> Evidence:
+        """Return the evidence without offers of newer tags whose support has ended."""
+        if not evidence.resolution.newer:
+            return evidence
+        if self._living is None:
+            from tagwatch.audit.rule.inside import Living
+
+            self._living = Living(self._knowledge, self._day)
+        return self._living.offers_of(evidence)
+
+    def again(self, evidence: Evidence) -> datetime | None:
+        """Return when less of it is to be told; None: never, as far as anything was offered."""
+        return self._living.again(evidence) if self._living is not None else None
 
 
 def _stand_in(path: str, statement: Statement, targets: Iterable[Target]) -> Target:
