@@ -17,6 +17,7 @@ from tagwatch.audit.model.evidence import (
     SelectedEvidence,
     evidence_key,
     is_to_tell,
+    name_in,
     reading_of,
 )
 from tagwatch.audit.model.finding import Finding, Severity, fingerprint, in_sample
@@ -43,12 +44,16 @@ from tagwatch.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tagwatch.audit.rule.inside import Living
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.audit.verdict.hand import Standing
     from tagwatch.audit.verdict.keeper import Keeper, Stood, Told, Transcript
     from tagwatch.audit.verdict.mending import Remedies
+
+_READ = Reading(state=State.READ)
 
 __all__ = ["judge", "worst_first"]
 
@@ -78,7 +83,7 @@ def judge(
     session.judge_run()
     # Images that no target names can link an image to an older ancestor. The bases of targets were
     # noted during the pass: a scan reads evidence from disk, so it is not looked up a second time.
-    unnamed = (case.evidence[key] for key in case.evidence if key not in session.keys)
+    unnamed = (case.evidence[key] for key in case.evidence if not session.has_met(key))
     findings, charged = charge_to_base(
         session.findings, {**session.bases, **base_references(unnamed)}
     )
@@ -92,7 +97,9 @@ def judge(
         findings=told,
         ignored=(*session.ignored, *(_charged(finding) for finding in charged)),
         targets=session.targets,
-        evidence=SelectedEvidence(case.evidence, session.keys, session.living, session.adapted),
+        evidence=SelectedEvidence(
+            case.evidence, session.keys, session.living, session.adapted, session.whole
+        ),
         changes=case.changes,
         problems=tuple(session.problems),
         failures=case.failures,
@@ -168,13 +175,19 @@ class _Session:
         self.ignored: list[Ignored] = []
         self.targets = Targets(extraction.targets for _, extraction in case.files)
         self.keys: set[str] = set()
+        """The evidence keys of targets, without those of `whole`."""
+        self.whole: dict[str, Collection[str]] = {}
+        """By the name of a repository, all keys of one of which everything stands."""
         self.adapted: dict[str, tuple[Newer, Newer]] = {}
         """By key, the newer tags that are known, and those of them that are told."""
         self.readings: dict[str, Reading] = {}
+        """By evidence key, how images are known that were not simply read."""
         self.bases: dict[str, str] = {}
         self.problems: list[Problem] = list(case.problems)
         self.remedies: Remedies | None = None
-        self._living: Living | None = None
+        self.living = _Offers(knowledge, case.at)
+        self._last: dict[str, Finding] = {}
+        """By rule, its last finding: the next one mostly advises the same, for the same reasons."""
 
     def _shares(
         self, targets: Collection[Target]
@@ -219,7 +232,8 @@ class _Session:
         self.exemptions.read(path, extraction)
         self._of_place = frozenset((*of_policy(self._policy), *of_file(extraction)))
         for repository, targets in self._shares(extraction.targets):
-            if (stood := self._stood(repository)) is not None:
+            if repository is not None and (stood := self._stood(repository)) is not None:
+                self.whole[repository.name] = stood.keys
                 stood.take_over(self, targets)
                 continue
             transcript = self._transcript(repository)
@@ -227,6 +241,10 @@ class _Session:
                 self._judge_target(target, extraction, transcript)
         for rule in self._of_file:
             self._judge_by_file(rule, path, extraction)
+
+    def has_met(self, key: str) -> bool:
+        """Return True where a target came by that has this evidence key."""
+        return key in self.keys or key in self.whole.get(name_in(key), ())
 
     def want(self, told: Told, target: Target) -> None:
         """Take over what was wished for and kept back at a target."""
@@ -338,16 +356,6 @@ class _Session:
         )
         self.problems.append(problem)
 
-    def living(self, evidence: Evidence) -> Evidence:
-        """Return the evidence without offers of newer tags whose support has ended."""
-        if not evidence.resolution.newer:
-            return evidence
-        if self._living is None:
-            from tagwatch.audit.rule.inside import Living
-
-            self._living = Living(self._knowledge, self._case.at.date())
-        return self._living.offers_of(evidence)
-
     def _evidence_of(self, target: Target, transcript: Transcript | None) -> Evidence | None:
         """Return the target's evidence as it is told, and count how its image is known."""
         key, reference = evidence_key(target), target.reference
@@ -359,9 +367,11 @@ class _Session:
             if evidence is not None:
                 self.bases |= base_references([evidence])
             said = self._case.readings.get(key)
-            self.readings[key] = said or reading_of(evidence, reference.repository, self._terms)
+            found = said or reading_of(evidence, reference.repository, self._terms)
+            if found != _READ:  # of a hundred thousand this is so
+                self.readings[key] = found
         self.keys.add(key)
-        reading = self.readings[key]
+        reading = self.readings.get(key, _READ)
         self.tally.add(reading)
         if is_to_tell(evidence, reading):
             self._unchecked.append(Unchecked(target=target, evidence=evidence, reading=reading))
@@ -371,9 +381,7 @@ class _Session:
         if evidence is not None and living is not None and living is not evidence:
             self.adapted[evidence.key] = (evidence.resolution.newer, living.resolution.newer)
         if transcript is not None:
-            again_at = None
-            if evidence is not None and self._living is not None:
-                again_at = self._living.again(evidence)
+            again_at = self.living.again(evidence) if evidence is not None else None
             transcript.read(evidence, living, reading, again_at)
         return living
 
@@ -470,6 +478,11 @@ class _Session:
     def _add(
         self, rule: Rule, statement: Statement, target: Target, transcript: Transcript | None = None
     ) -> None:
+        last = self._last.get(rule.id)
+        remedy, evidence = statement.remedy, statement.evidence
+        if last is not None:  # of twenty thousand, this is a third of the memory
+            remedy = last.remedy if last.remedy == remedy else remedy
+            evidence = last.evidence if last.evidence == evidence else evidence
         finding = Finding(
             rule=rule.id,
             severity=self._bench.severity(rule, statement, target),
@@ -478,11 +491,12 @@ class _Session:
             fingerprint=fingerprint(rule.id, target, subject=statement.subject),
             reference=target.reference,
             text=target.text,
-            remedy=statement.remedy,
-            evidence=statement.evidence,
+            remedy=remedy,
+            evidence=evidence,
             fix=statement.fix,
             unknown=statement.unknown,
         )
+        self._last[rule.id] = finding
         settings = self._bench.settings(rule, finding.location.path, target.reference)
         if settings.severity is None:  # where the policy rates a rule, that counts everywhere
             stages = target.facts.get("stages", "").split("\n")
@@ -506,6 +520,29 @@ class _Session:
             self.findings.append(finding)
         else:
             self.ignored.append(ignored)
+
+
+class _Offers:
+    """What is told of evidence. It outlives the judgement, so it holds nothing else of that."""
+
+    def __init__(self, knowledge: Knowledge, at: datetime) -> None:
+        self._knowledge = knowledge
+        self._day = at.date()
+        self._living: Living | None = None
+
+    def __call__(self, evidence: Evidence) -> Evidence:
+        """Return the evidence without offers of newer tags whose support has ended."""
+        if not evidence.resolution.newer:
+            return evidence
+        if self._living is None:
+            from tagwatch.audit.rule.inside import Living
+
+            self._living = Living(self._knowledge, self._day)
+        return self._living.offers_of(evidence)
+
+    def again(self, evidence: Evidence) -> datetime | None:
+        """Return when less of it is to be told; None: never, as far as anything was offered."""
+        return self._living.again(evidence) if self._living is not None else None
 
 
 def _stand_in(path: str, statement: Statement, targets: Iterable[Target]) -> Target:

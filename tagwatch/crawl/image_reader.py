@@ -21,7 +21,7 @@ from collections.abc import (
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import (
@@ -362,29 +362,49 @@ async def each(
     left = deque(items)
     if not left:
         return
-
-    here = 0
-
-    def call_in() -> None:
-        nonlocal here
-        here += 1
-        crew.size += 1
-        group.create_task(help_out())
-
-    async def help_out() -> None:
-        nonlocal here
-        try:
-            while left:
-                item = left.popleft()
-                if left and crew.has_room and here < crew.most:
-                    call_in()
-                await work(item)
-        finally:
-            here -= 1
-            crew.size -= 1
-
+    helpers = _Helpers(work, left, crew)
     try:
         async with asyncio.TaskGroup() as group:
-            call_in()
+            helpers.call_in(group)
     finally:
-        crew.size -= here  # those who were cancelled before they began
+        helpers.go()
+
+
+class _Helpers(Generic[_Item]):
+    """The part of a crew that works on some items.
+
+    No function in a function: those that call each other live on, with all that their repository
+    served, until somebody collects garbage.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[_Item], Awaitable[None]],
+        left: deque[_Item],
+        crew: Crew,
+    ) -> None:
+        self._work = work
+        self._left = left
+        self._crew = crew
+        self._count = 0
+
+    def call_in(self, group: asyncio.TaskGroup) -> None:
+        """Let one more help."""
+        self._count += 1
+        self._crew.size += 1
+        group.create_task(self._help(group))
+
+    def go(self) -> None:
+        """Leave the crew: those who were cancelled before they began are still counted."""
+        self._crew.size -= self._count
+
+    async def _help(self, group: asyncio.TaskGroup) -> None:
+        try:
+            while self._left:
+                item = self._left.popleft()
+                if self._left and self._crew.has_room and self._count < self._crew.most:
+                    self.call_in(group)
+                await self._work(item)
+        finally:
+            self._count -= 1
+            self._crew.size -= 1

@@ -21,7 +21,7 @@ from tagwatch.ledger.piece import Stretch, lines_in, store_stretches
 from tagwatch.ledger.record import Listing, Lists
 from tagwatch.ledger.sharing import sharing
 from tagwatch.ledger.spool import Spool, beginning_of, stretches_of
-from tagwatch.source.target import Problem, Target
+from tagwatch.source.target import Problem, Target, parts_of
 from tagwatch.value import replace
 
 __all__ = ["result_of", "store_parts", "without_lists"]
@@ -57,7 +57,7 @@ def store_parts(
     """
     wanted = {f"{one.repository.name}:": one for one in listings}
     evidence = _Evidence(result, wanted)
-    targets = tuple(_parts(result.targets))
+    targets = tuple(parts_of(result.targets))
     lists: dict[str, Iterable[Stretch]] = {
         name: (_stretch_of(getattr(result, name)),) for name in _KINDS if name != "targets"
     }
@@ -83,16 +83,6 @@ def store_parts(
 
 def _stretch_of(values: Collection[Any]) -> Stretch:
     return Stretch(lines=lambda: map(encode, values), number=getattr(values, "number", None))
-
-
-def _parts(targets: Collection[Target]) -> Iterator[Collection[Target]]:
-    """Yield what several collections of targets are made of; one by itself."""
-    parts = getattr(targets, "parts", None)
-    if parts is None:
-        yield targets
-    else:
-        for part in parts:
-            yield from _parts(part)
 
 
 class _Evidence:

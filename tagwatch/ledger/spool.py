@@ -44,7 +44,7 @@ _PUT = """
 class Folded(NamedTuple):
     """The evidence of one repository, in a list of the ledger that nobody has read yet."""
 
-    keys: frozenset[str]
+    keys: Collection[str]
     judged: Judged
     at: datetime
 
@@ -55,24 +55,32 @@ class Spool(Mapping[str, Evidence]):
     def __init__(self, at_hand: int = _AT_HAND) -> None:
         self._most = at_hand
         self._at_hand: dict[str, Evidence | bytes] = {}
+        self._values = 0
+        """So much at hand is no text, at least."""
         self._file: Connection | None = None
         self._ledger = Path()
         self._folded: dict[str, Folded] = {}
-        """What nobody has read yet, by what its keys begin with."""
+        """What stands in a list of the ledger, by what its keys begin with."""
+        self._ready: dict[str, dict[str, bytes]] = {}
+        """The lists that were read last: those of whom the run speaks at the moment."""
+        self._seen: set[str] = set()
+        """Those that were read, and are not kept as they were read when they are read again."""
 
     def put(self, evidence: Evidence) -> None:
         """Keep `evidence`, in place of what its key had before."""
-        is_one_of_few = len(self._at_hand) < _READY
+        is_one_of_few = self._values < _READY
+        self._values += is_one_of_few
         self._keep(evidence.key, evidence if is_one_of_few else encode(evidence))
 
     def put_list(self, keys: Collection[str], judged: Judged, at: datetime, ledger: Path) -> None:
-        """Keep all evidence of one repository, in its list in the ledger until somebody reads it.
+        """Keep all evidence of one repository, in its list in the ledger as long as that will do.
 
-        `keys`: they begin alike, see `beginning_of`. It may be read when that which wrote to the
-        ledger is closed, and by another thread.
+        Most is read once, one repository after the other. `keys`: they begin alike, see
+        `beginning_of`. It may be read when that which wrote to the ledger is closed, and by another
+        thread.
         """
         self._ledger = ledger
-        self._folded[beginning_of(next(iter(keys)))] = Folded(frozenset(keys), judged, at)
+        self._folded[beginning_of(next(iter(keys)))] = Folded(keys, judged, at)
 
     def number_of(self, start: str, count: int) -> int | None:
         """Return the number of a list whose keys begin so, where it has so many and is unread."""
@@ -82,13 +90,34 @@ class Spool(Mapping[str, Evidence]):
         return folded.judged.lists.evidence
 
     def _unfold(self, key: str) -> None:
-        """Read the list that has this key, where one has."""
+        """Take what is in the list of this key, where one has it, out of that."""
         if not self._folded or (start := beginning_of(key)) not in self._folded:
             return
-        keys, judged, at = self._folded.pop(start)
+        folded = self._folded.pop(start)
+        for one, line in self._ready.pop(start, {}).items() or self._read(folded):
+            self._keep(one, line)
+
+    def _read(self, folded: Folded) -> Iterator[tuple[str, bytes]]:
+        keys, judged, at = folded
         with Translated(self._ledger):
-            for one, line in lines_again(self._reader, judged, sorted(keys), at):
-                self._keep(one, line)
+            yield from lines_again(self._reader, judged, sorted(keys), at)
+
+    def _listed(self, key: str) -> bytes | None:
+        """Return a line that stands in a list; None where the key is in none.
+
+        A list is read at most twice: who asks again after many others asks here and there.
+        """
+        if not self._folded or (folded := self._folded.get(start := beginning_of(key))) is None:
+            return None
+        if start not in self._ready:
+            if start in self._seen or len(folded.keys) > self._most:
+                self._unfold(key)
+                return None
+            self._seen.add(start)
+            self._ready[start] = dict(self._read(folded))
+            while sum(map(len, self._ready.values())) > self._most:
+                del self._ready[next(iter(self._ready))]
+        return self._ready[start].get(key)
 
     @cached_property
     def _reader(self) -> Connection:
@@ -124,7 +153,8 @@ class Spool(Mapping[str, Evidence]):
 
     def line(self, key: str) -> bytes:
         """The stored form of a key's evidence."""
-        self._unfold(key)
+        if (line := self._listed(key)) is not None:
+            return line
         if key in self._at_hand:
             held = self._at_hand[key]
             return held if isinstance(held, bytes) else encode(held)
@@ -134,12 +164,14 @@ class Spool(Mapping[str, Evidence]):
         raise KeyError(key)
 
     def __getitem__(self, key: str) -> Evidence:
-        self._unfold(key)
         found = self._at_hand.get(key)
         if found is None:
             return decode_quickly(Evidence, self.line(key))
         if isinstance(found, bytes):
-            found = self._at_hand[key] = decode_quickly(Evidence, found)
+            found = decode_quickly(Evidence, found)
+            if self._values < _READY:
+                self._at_hand[key] = found
+                self._values += 1
         return found
 
     def __contains__(self, key: object) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from tagwatch.audit.model.coverage import Reading, State
-from tagwatch.audit.model.evidence import Resolution, Status, is_readable
+from tagwatch.audit.model.evidence import Resolution, Status, in_order, is_readable
 from tagwatch.audit.model.finding import Finding, causes_of, is_routine
 from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.image.reference import Reference
@@ -224,7 +224,7 @@ def _images(result: AuditResult) -> Iterator[Document]:
             for key, one in used_images(result)
             if one.evidence is None
         }
-    for key in sorted({*result.evidence, *unread}) if unread else sorted(result.evidence):
+    for key in sorted({*result.evidence, *unread}) if unread else in_order(result.evidence):
         yield unread[key] if key in unread else _known(key, result)
 
 

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from tagwatch.audit.model.evidence import Evidence, evidence_key
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.reference import Reference
-from tagwatch.source.target import Location, Target
+from tagwatch.source.target import Location, Target, parts_of
 from tagwatch.value import dataclass
 
-__all__ = ["Used", "apart_of", "used_images"]
+__all__ = ["Used", "apart_of", "used_images", "used_targets"]
 
 
-def apart_of(targets: Iterable[Target]) -> frozenset[Location]:
+def apart_of(targets: Collection[Target]) -> frozenset[Location]:
     """Return the entries of the watch list that name several images: nobody uses them all."""
-    named = Counter(one.location for one in targets if one.kind == "watch")
+    named: Counter[Location] = Counter()
+    for part in parts_of(targets):
+        if (place := getattr(part, "location", None)) is not None:
+            named[place] += len(part)
+        else:
+            named.update(one.location for one in part if one.kind == "watch")
     return frozenset(location for location, number in named.items() if number > 1)
+
+
+def used_targets(targets: Collection[Target], apart: Collection[Location]) -> Iterator[Target]:
+    """Yield the targets that do not stand apart; of those that do, none is made."""
+    for part in parts_of(targets):
+        if getattr(part, "location", None) not in apart:
+            yield from (one for one in part if one.location not in apart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +50,9 @@ def used_images(result: AuditResult) -> Iterator[tuple[str, Used]]:
     """
     apart = apart_of(result.targets)
     found: dict[str, tuple[Target, Reference, list[Location]]] = {}
-    for target in result.targets:
+    for target in used_targets(result.targets, apart):
         key, reference = evidence_key(target), target.reference
-        if key is None or reference is None or "built" in target.facts:
-            continue
-        if target.location not in apart:
+        if key is not None and reference is not None and "built" not in target.facts:
             found.setdefault(key, (target, reference, []))[2].append(target.location)
     for key in sorted(found):
         target, reference, places = found[key]

@@ -33,6 +33,7 @@ __all__ = [
     "is_certainly_built",
     "is_replaced",
     "names_registry",
+    "parts_of",
     "qualify",
     "replaced",
     "target_of",
@@ -217,6 +218,21 @@ class Targets(Sequence[Target]):
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 
     __hash__ = None  # type: ignore[assignment]  # as no target has one: its facts are a mapping
+
+
+def parts_of(targets: Collection[Target]) -> Iterator[Collection[Target]]:
+    """Yield what several collections of targets are made of; one by itself.
+
+    A part that has a `location` is an entry of the watch list: all its targets stand there, each
+    names another image, of one `repository`, and `keys` are those of their evidence. To ask it
+    spares making the targets.
+    """
+    parts = getattr(targets, "parts", None)
+    if parts is None:
+        yield targets
+    else:
+        for part in parts:
+            yield from parts_of(part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

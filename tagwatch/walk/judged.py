@@ -15,7 +15,7 @@ from tagwatch.ledger.spool import Spool
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.round import Round, made_whole_from, rests_on_others, with_others
-from tagwatch.walk.watch_list import Watched
+from tagwatch.walk.watch_list import Keys, Names, Watched
 
 __all__ = ["Recalled", "Settled", "judged_now", "listings_of", "recall_judged"]
 
@@ -27,7 +27,7 @@ class Recalled:
     judged: Judged
     listed: Sequence[Watched]
     """What the watch list comes to."""
-    keys: tuple[str, ...]
+    keys: Keys
     """Those of the evidence."""
 
 
@@ -40,7 +40,7 @@ class Settled:
     """
 
     made_from: bytes
-    keys: tuple[str, ...]
+    keys: Keys
     listed: Sequence[Watched] = ()
     is_listed: bool = False
 
@@ -79,19 +79,19 @@ def recall_judged(
         return None
     try:
         listed = _listed(judged, watches)
-        keys = (*wanted, *(key for one in listed for key in one.keys))
+        keys = Keys(in_files=tuple(wanted), listed=listed)
         if judged.lists is not None and _begin_alike(keys, repository):
             spool.put_list(keys, judged, this_round.site.at, this_round.ledger.path)
             return Recalled(judged=judged, listed=listed, keys=keys)
-        found = []
+        found = 0
         for key, line in this_round.ledger.lines_of_judged(judged, this_round.site.at):
             spool.put_line(key, line)
-            found.append(key)
+            found += key in keys
     except (LedgerError, ValueError, TypeError, IndexError):
         return None
-    if len(found) != len(keys):
+    if found != len(keys):
         return None  # somebody else has read some of it since the round began
-    return Recalled(judged=replace(judged, lists=None), listed=listed, keys=tuple(found))
+    return Recalled(judged=replace(judged, lists=None), listed=listed, keys=keys)
 
 
 def _listed(judged: Judged, watches: Sequence[Watch]) -> list[Watched]:
@@ -103,16 +103,16 @@ def _listed(judged: Judged, watches: Sequence[Watch]) -> list[Watched]:
             watch=watches[place],
             repository=judged.repository,
             selector=selector,
-            tags=tuple(tags),
+            tags=Names.of(tags),
             number=number,
         )
         for (place, selector, tags), number in zip(rows, numbers, strict=True)
     ]
 
 
-def _begin_alike(keys: Sequence[str], repository: Repository) -> bool:
+def _begin_alike(keys: Keys, repository: Repository) -> bool:
     start = f"{repository.name}:"
-    return bool(keys) and all(key.startswith(start) for key in keys)
+    return bool(keys) and all(key.startswith(start) for key in keys.in_files)
 
 
 def judged_now(
@@ -120,14 +120,14 @@ def judged_now(
     made_from: bytes,
     watches: Sequence[Watch],
     listed: Sequence[Watched],
-    keys: Sequence[str],
+    keys: Keys,
     this_round: Round,
 ) -> Judged:
     """Return what was made of a repository, for later nights. `keys`: of all its evidence."""
     from tagwatch.audit.fact.gather import dated_again  # of what holds still, nothing is judged
 
     places = {id(watch): place for place, watch in enumerate(watches)}
-    rows = [(places[id(one.watch)], one.selector, one.tags) for one in listed]
+    rows = [(places[id(one.watch)], one.selector, tuple(one.tags)) for one in listed]
     return Judged(
         repository=memory.repository,
         made_from=made_from,

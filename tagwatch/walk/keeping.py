@@ -82,7 +82,7 @@ def judgements_made_from(
             (
                 [(where, target) for where, target in named.get(repository, ())],
                 exemptions.counting(target for _, target in named.get(repository, ())),
-                watched.get(repository, ()),
+                _said_by(watched.get(repository, ())),
             ),
         )
         for repository, one in settled.items()
@@ -117,16 +117,18 @@ def _named(
     return found
 
 
-def _watched(
-    files: Iterable[tuple[str, Extraction]],
-) -> dict[Repository, list[tuple[object, ...]]]:
+def _watched(files: Iterable[tuple[str, Extraction]]) -> dict[Repository, list[Watched]]:
     """Return what the watch list comes to in repositories, in the order of the run."""
-    found: dict[Repository, list[tuple[object, ...]]] = {}
+    found: dict[Repository, list[Watched]] = {}
     for _, extraction in files:
         for one in _parts(extraction):
-            place = (one.watch.location, one.selector, one.tags)
-            found.setdefault(one.repository, []).append(place)
+            found.setdefault(one.repository, []).append(one)
     return found
+
+
+def _said_by(watched: Iterable[Watched]) -> Sequence[tuple[object, ...]]:
+    """Return where these are written and what they come to."""
+    return [(one.watch.location, one.selector, tuple(one.tags)) for one in watched] or ()
 
 
 def _parts(extraction: Extraction) -> tuple[Watched, ...]:

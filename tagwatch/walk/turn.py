@@ -44,7 +44,7 @@ from tagwatch.walk.round import (
     rests_on_others,
     with_others,
 )
-from tagwatch.walk.watch_list import Watched, idle, watched
+from tagwatch.walk.watch_list import Keys, Watched, idle, watched
 
 if TYPE_CHECKING:
     from tagwatch.walk.verdicts import Explained
@@ -215,7 +215,7 @@ class Turns:
             is_early = this_round.bases.is_early
             turn.made_from = None if is_early else with_others(turn.made_from, this_round)
         if turn.made_from is not None and turn.is_settled and (in_files or listed):
-            keys_now = tuple(key for key, _ in wanted.items())
+            keys_now = Keys(in_files=tuple(in_files), listed=listed)
             judged = judged_now(memory, turn.made_from, share.watches, listed, keys_now, this_round)
             store.judged.append(judged)
             self.settled[share.repository] = Settled(

@@ -9,8 +9,9 @@ are built on them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import NamedTuple
 
 from tagwatch.audit.fact.memory import Memory
@@ -28,6 +29,8 @@ from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, replace
 
 __all__ = [
+    "Keys",
+    "Names",
     "Prefix",
     "Watched",
     "below",
@@ -45,6 +48,8 @@ __all__ = [
 
 _ANY = "any"
 """A name in place of the `*` of a prefix, so that it can be parsed like a repository."""
+_LONG = 8_000
+"""Characters of names; to look for one in more takes longer than to look it up in a set."""
 _GLOB = re.compile(r"[*?\[]")
 # What files name has priority 0: see `CrawlTask.priority`.
 _PRIORITY = 1
@@ -194,6 +199,41 @@ def wants_of_bases(policy: Policy) -> Iterator[Want]:
         )
 
 
+@lru_cache(maxsize=2)
+def _names_in(lines: str) -> frozenset[str]:
+    return frozenset(lines[1:-1].split("\n"))
+
+
+@dataclass(frozen=True, slots=True)
+class Names(Collection[str]):
+    """Names of tags in their order, as text: as values of their own they take seven times as much.
+
+    >>> "1.0" in Names.of(["1.0.1", "1.1"]), list(Names.of(["1.0.1", "1.1"]))
+    (False, ['1.0.1', '1.1'])
+    """
+
+    lines: str
+    """One name a line, each with its end, after an empty one."""
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Names:
+        """Return the names. No name of a tag has a line end in it."""
+        return cls("\n".join(("", *names, "")))
+
+    def __len__(self) -> int:
+        return self.lines.count("\n") - 1
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lines[1:-1].split("\n") if self else ())
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        if len(self.lines) > _LONG:
+            return name in _names_in(self.lines)
+        return f"\n{name}\n" in self.lines
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """The targets of one entry in one repository, made each time they are iterated over.
@@ -205,15 +245,28 @@ class Watched:
     repository: Repository
     selector: str | None = None
     """A range, which is one target as a whole; None: there is one target a tag."""
-    tags: tuple[str, ...] = ()
+    tags: Collection[str] = ()
     number: int | None = None
     """That of the list in which the last answer has them; None: they are listed anew."""
+
+    @property
+    def location(self) -> Location:
+        """Where all of them stand."""
+        return self.watch.location
 
     @property
     def keys(self) -> Iterator[str]:
         """Their evidence keys."""
         for name in self.tags if self.selector is None else (self.selector,):
             yield f"{self.repository.name}:{name}"
+
+    def has(self, key: str) -> bool:
+        """Return True where a target of these has this evidence key."""
+        name = f"{self.repository.name}:"
+        told = key.removeprefix(name)
+        if told is key:
+            return False
+        return told in self.tags if self.selector is None else told == self.selector
 
     def __len__(self) -> int:
         return 1 if self.selector else len(self.tags)
@@ -235,6 +288,29 @@ class Watched:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys(Collection[str]):
+    """The evidence keys of a repository, made each time they are iterated over."""
+
+    in_files: tuple[str, ...]
+    """Those of what files name."""
+    listed: Sequence[Watched]
+    """What the watch list comes to beside them."""
+
+    def __len__(self) -> int:
+        return len(self.in_files) + sum(map(len, self.listed))
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.in_files
+        for one in self.listed:
+            yield from one.keys
+
+    def __contains__(self, key: object) -> bool:
+        if not isinstance(key, str):
+            return False
+        return key in self.in_files or any(one.has(key) for one in self.listed)
+
+
 def watched(
     watches: Iterable[Watch], memory: Memory, *, beside: Iterable[str | None]
 ) -> Iterator[Watched]:
@@ -254,7 +330,7 @@ def watched(
                     if target.reference is not None and target.reference.tag:
                         tags.append(target.reference.tag)
             if any_new:
-                yield replace(found, tags=tuple(tags))
+                yield replace(found, tags=Names.of(tags))
 
 
 def idle(watches: Iterable[Watch], memory: Memory, found: Iterable[Watched]) -> Iterator[Remark]:
@@ -284,7 +360,9 @@ def _watched(watch: Watch, text: str, memory: Memory) -> Watched:
     if selector.kind is SelectorKind.RANGE:
         return Watched(watch=watch, repository=memory.repository, selector=text)
     found = [tag.text for tag in select(selector, memory.table) if pattern.lets_through(tag.text)]
-    return Watched(watch=watch, repository=memory.repository, tags=tuple(found[: watch.max_tags]))
+    return Watched(
+        watch=watch, repository=memory.repository, tags=Names.of(found[: watch.max_tags])
+    )
 
 
 def _pattern_of(watch: Watch, text: str) -> Pattern | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -33,8 +33,10 @@ __all__ = [
     "SelectedEvidence",
     "Status",
     "evidence_key",
+    "in_order",
     "is_readable",
     "is_to_tell",
+    "name_in",
     "reading_of",
     "until",
 ]
@@ -182,13 +184,20 @@ class SelectedEvidence(Mapping[str, Evidence]):
         keys: Iterable[str],
         shown: Callable[[Evidence], Evidence] = lambda evidence: evidence,
         adapted: Mapping[str, tuple[Newer, Newer]] = MappingProxyType({}),
+        whole: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> None:
+        """`whole`: keys of which the source has each, by the name of the repository in them."""
         self.source = source
         self.adapted = adapted
         self._shown = shown
-        self._keys = sorted(
-            {key for key in keys if key in source}
-        )  # a set takes ten times the memory
+        self._whole = whole
+        self._single: dict[str, list[str]] = {}
+        for key in sorted(keys):
+            name = name_in(key)
+            if key in source and key not in whole.get(name, ()):
+                known = self._single.setdefault(name, [])
+                if known[-1:] != [key]:
+                    known.append(key)
 
     def __getitem__(self, key: str) -> Evidence:
         if key not in self:
@@ -198,14 +207,41 @@ class SelectedEvidence(Mapping[str, Evidence]):
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str):
             return False
-        place = bisect_left(self._keys, key)
-        return self._keys[place : place + 1] == [key]
+        name = name_in(key)
+        if key in self._whole.get(name, ()):
+            return True
+        single = self._single.get(name, [])
+        place = bisect_left(single, key)
+        return single[place : place + 1] == [key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
+        """Yield the keys, sorted: those of one repository are in memory at a time."""
+        names = self._whole.keys() | self._single.keys()
+        # a longer name goes before a shorter one only with a character below the colon
+        for name in sorted(names, key=lambda name: f"{name}:"):
+            single, whole = self._single.get(name, ()), self._whole.get(name)
+            yield from sorted((*single, *whole)) if whole is not None else single
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return sum(map(len, self._single.values())) + sum(map(len, self._whole.values()))
+
+
+def in_order(evidence: Mapping[str, Evidence]) -> Iterable[str]:
+    """Return the keys, sorted, and no second list of them where they are sorted anyway."""
+    return evidence if isinstance(evidence, SelectedEvidence) else sorted(evidence)
+
+
+def name_in(key: str) -> str:
+    """Return the name of the repository in an evidence key: what comes before tag and digest.
+
+    >>> name_in("r.example:5000/redis:7"), name_in("docker.io/library/redis@sha256:12")
+    ('r.example:5000/redis', 'docker.io/library/redis')
+    """
+    slash = key.find("/")
+    place = key.find(":", slash)
+    name = key if place < 0 else key[:place]
+    at = name.find("@", slash)
+    return name if at < 0 else name[:at]
 
 
 def until(evidence: Evidence, at: datetime) -> Evidence:

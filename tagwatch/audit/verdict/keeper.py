@@ -84,7 +84,6 @@ class Session(Protocol):
     """The part of a judge that takes over what was said."""
 
     at: datetime
-    keys: set[str]
     bases: dict[str, str]
     adapted: dict[str, tuple[Newer, Newer]]
     tally: Tally
@@ -117,7 +116,6 @@ class Stood:
     def take_over(self, session: Session, targets: Collection[Target]) -> None:
         """Let a judge take over what was said of the next targets, in the order of the run."""
         judgement = self.judgement
-        session.keys.update(self.keys)
         session.bases |= judgement.bases
         session.adapted |= judgement.adapted
         read, built = len(targets), 0

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from tagwatch.audit.model.evidence import Evidence, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.image.reference import Repository
+from tagwatch.publish.html.book import MOST_TASKS
 from tagwatch.publish.html.task import Cause
 from tagwatch.publish.html.view import Pages
 from tagwatch.publish.image_link import registry_page
 from tagwatch.publish.used import apart_of
 from tagwatch.publish.wording import count, image_text, now_text, one_line
-from tagwatch.source.target import Location, Target
+from tagwatch.source.target import Location, Target, parts_of
 from tagwatch.value import dataclass
 
 __all__ = ["WAYS", "Group", "Line", "Named", "groups_of", "page_name"]
@@ -100,18 +101,23 @@ def groups_of(way: str, pages: Pages) -> Iterator[Group]:
         "registry": _registries,
     }[way]
     found: dict[str, dict[int, list[Finding]]] = {}
+    left: dict[str, set[int]] = {}
     for number, cause in enumerate(pages.tasks.causes):
         for finding in cause.findings:
             for name in names_of(finding):
-                found.setdefault(name, {}).setdefault(number, []).append(finding)
+                parts = found.setdefault(name, {})
+                if number in parts or len(parts) < MOST_TASKS:
+                    parts.setdefault(number, []).append(finding)
+                else:
+                    left.setdefault(name, set()).add(number)
     causes = pages.tasks.causes
     groups = [
         (name, [(causes[number], places) for number, places in parts.items()])
         for name, parts in found.items()
     ]
     groups.sort(key=lambda group: (way != "file" and -_rank(group[1]), group[0]))
-    for name, parts in groups:
-        yield from _groups(way, name, parts, pages)
+    for name, shown in groups:
+        yield from _groups(way, name, shown, pages, len(left.get(name, ())))
 
 
 def _rank(parts: Iterable[tuple[Cause, Sequence[Finding]]]) -> int:
@@ -132,18 +138,24 @@ def _registries(finding: Finding) -> Sequence[str]:
 
 
 def _groups(
-    way: str, name: str, parts: Sequence[tuple[Cause, Sequence[Finding]]], pages: Pages
+    way: str, name: str, parts: Sequence[tuple[Cause, Sequence[Finding]]], pages: Pages, left: int
 ) -> Iterator[Group]:
-    """Yield one group, or several where there is more than a page of lines."""
+    """Yield one group, or several where there is more than a page of lines.
+
+    `left`: how many more there are than pages show.
+    """
     rule = pages.context.rules.get(name) if way == "rule" else None
     texts = (("", rule.title), ("Why", rule.risk), ("Do", rule.remedy)) if rule else ()
     for place in range(0, len(parts), _MOST_LINES):
         shown = parts[place : place + _MOST_LINES]
+        said = [] if place else [(word, text) for word, text in texts if text]
+        if left and place + _MOST_LINES >= len(parts):
+            said.append(("More", f"{left} are not shown: the JSON report has them"))
         yield _group(
             f"{name} (continued)" if place else name,
             [_line(cause, findings, way, pages) for cause, findings in shown],
             anchor=_anchor(way, name) + (f"-{place}" if place else ""),
-            texts=() if place else tuple((word, text) for word, text in texts if text),
+            texts=tuple(said),
         )
 
 
@@ -206,9 +218,15 @@ def _by_image(pages: Pages) -> Iterator[Group]:
     result, causes = pages.result, pages.tasks.causes
     found: dict[Repository, _Uses] = {}
     apart = apart_of(result.targets)
-    for target in result.targets:
-        if target.reference is not None:
-            _note(found.setdefault(target.reference.repository.identity, _Uses()), target, apart)
+    for part in parts_of(result.targets):
+        if getattr(part, "location", None) in apart:
+            repository: Repository = getattr(part, "repository")  # noqa: B009
+            found.setdefault(repository.identity, _Uses()).apart += len(part)
+            continue
+        for target in part:
+            if target.reference is not None:
+                uses = found.setdefault(target.reference.repository.identity, _Uses())
+                _note(uses, target, apart)
     for number, cause in enumerate(causes):
         for finding in cause.findings:
             if finding.reference is not None:

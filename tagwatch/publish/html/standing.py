@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import groupby
 
-from tagwatch.audit.model.evidence import Evidence, evidence_key
+from tagwatch.audit.model.evidence import Evidence, evidence_key, name_in
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.publish.html.sorting import page_name
 from tagwatch.publish.html.view import Pages
-from tagwatch.publish.used import apart_of
+from tagwatch.publish.used import apart_of, used_targets
 from tagwatch.publish.wording import count, image_text, now_text, one_line
+from tagwatch.source.target import Location, Target, parts_of
 from tagwatch.value import dataclass
 
 __all__ = ["Shelf", "Standing", "standing_of"]
@@ -53,10 +54,11 @@ class Shelf:
 
 
 class _Known:
-    """What is found of one image while the targets are read."""
+    """What is found of one image, or of the images of a wide watch, while targets are read."""
 
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
+        self.tags = 1
         self.places = 0
         self.rank = 0
         self.findings = 0
@@ -76,31 +78,59 @@ def standing_of(pages: Pages) -> tuple[tuple[Shelf, ...], int, int]:
 
 
 def _known(pages: Pages) -> tuple[dict[str, _Known], int]:
-    """Return what files and single watches name, by key, and how many others there are."""
-    result = pages.result
+    """Return what files and single watches name, by key, and how many others there are.
+
+    Where a watch list is all there is, that; where it is long, by the name of the repository.
+    """
+    targets = pages.result.targets
+    apart = apart_of(targets)
     known: dict[str, _Known] = {}
-    alone: dict[str, _Known] = {}
-    apart = apart_of(result.targets)
-    for target in result.targets:
-        key = evidence_key(target)
-        if key is not None and target.reference is not None:
-            where = alone if target.location in apart else known
-            one = where.get(key) or _Known(target.reference.repository.identity)
-            where[key] = one
-            one.places += 1
-    if not known:  # a watch list is all there is
-        known, alone = alone, {}
+    for target in used_targets(targets, apart):
+        _note(known, target)
+    left = _count_apart(targets, apart, known) if known else 0
+    if not known:
+        is_long = len(targets) > _MOST_IMAGES
+        for part in parts_of(targets):
+            repository: Repository | None = getattr(part, "repository", None)
+            if is_long and repository is not None:
+                one = known.setdefault(repository.name, _Known(repository.identity))
+                one.places += len(part)
+                one.tags = one.places
+            else:
+                for target in part:
+                    _note(known, target)
     for cause in pages.tasks.causes:
         for key in cause.keys:
-            if key in known:
-                known[key].rank = max(known[key].rank, cause.first.severity.rank)
-                known[key].findings += 1
-    return known, len(alone.keys() - known.keys())
+            if (found := known.get(key) or known.get(name_in(key))) is not None:
+                found.rank = max(found.rank, cause.first.severity.rank)
+                found.findings += 1
+    return known, left
+
+
+def _note(known: dict[str, _Known], target: Target) -> None:
+    key = evidence_key(target)
+    if key is not None and target.reference is not None:
+        one = known.get(key) or _Known(target.reference.repository.identity)
+        known[key] = one
+        one.places += 1
+
+
+def _count_apart(
+    targets: Collection[Target], apart: Collection[Location], known: Collection[str]
+) -> int:
+    """Return how many images stand apart, beside those that are known."""
+    number, keys = 0, set()
+    for part in parts_of(targets):
+        if getattr(part, "location", None) in apart:
+            number += len(part)
+        elif not hasattr(part, "location"):
+            keys |= {evidence_key(target) for target in part if target.location in apart}
+    return number + len(keys - {None} - set(known))
 
 
 def _rows(known: dict[str, _Known], pages: Pages) -> Iterator[tuple[str, Standing]]:
     """Yield each row with the name of its shelf, in the order of both."""
-    if len(known) <= _MOST_IMAGES:
+    if sum(one.tags for one in known.values()) <= _MOST_IMAGES:
         ordered = sorted(known.items(), key=lambda item: (_shelf(item[1].repository), item[0]))
         for key, one in ordered:
             yield (
@@ -125,7 +155,7 @@ def _rows(known: dict[str, _Known], pages: Pages) -> Iterator[tuple[str, Standin
             Standing(
                 name=one_line(str(repository), 200),
                 href=page_name("image", 1),
-                now=count(len(tags), "tag"),
+                now=count(sum(one.tags for one in tags), "tag"),
                 places=sum(one.places for one in tags),
                 worst=_word(max(one.rank for one in tags)),
                 findings=sum(one.findings for one in tags),

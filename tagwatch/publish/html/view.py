@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from heapq import nsmallest
 
@@ -19,13 +19,13 @@ from tagwatch.publish.html.timeline import Timeline, timeline_of
 from tagwatch.publish.image_link import registry_page
 from tagwatch.publish.interface import PublishContext, RuleText
 from tagwatch.publish.movement import Movement, movements, unnamed_sentence
-from tagwatch.publish.used import apart_of
+from tagwatch.publish.used import apart_of, used_targets
 from tagwatch.publish.wording import (
     change_step,
     image_name,
     now_text,
 )
-from tagwatch.source.target import Location
+from tagwatch.source.target import Location, Target, parts_of
 from tagwatch.value import dataclass, replace
 
 __all__ = ["ImageView", "Move", "Pages", "RuleRow", "RunView"]
@@ -154,7 +154,12 @@ class Pages:
         fixed = tasks.since.fixed if tasks.since else ()
         moved = movements(result)
         moves = self.moves(LATEST)
-        unresolved = [target for target in result.targets if target.reference is None]
+        unresolved = [
+            target
+            for part in parts_of(result.targets)
+            for target in (part if not hasattr(part, "location") else ())  # a watch names images
+            if target.reference is None
+        ]
         return RunView(
             tasks=tuple(one for one in todo if not one.apart),
             watched=tuple(one for one in todo if one.apart),
@@ -225,10 +230,10 @@ class Pages:
     def _find_uses(self) -> dict[str, list[Location]]:
         """Note where all images that are shown are named: targets may be made as they are read."""
         self._uses = {key: [] for key in self.book.images}
-        for target in self.result.targets:
-            key = evidence_key(target)
-            if key is not None and key in self._uses:
-                self._uses[key].append(target.location)
+        for part in parts_of(self.result.targets):
+            for key, location in _named_in(part):
+                if key is not None and key in self._uses:
+                    self._uses[key].append(location)
         return self._uses
 
     def _image(
@@ -285,6 +290,14 @@ class Pages:
         )
 
 
+def _named_in(part: Collection[Target]) -> Iterator[tuple[str | None, Location]]:
+    """Yield the evidence keys of targets, and where each stands."""
+    if (place := getattr(part, "location", None)) is not None:
+        yield from ((key, place) for key in getattr(part, "keys", ()))
+    else:
+        yield from ((evidence_key(target), target.location) for target in part)
+
+
 def _in_order(result: AuditResult, found: Iterable[Cause], moved: frozenset[str]) -> list[str]:
     """Return the keys of the images: those that ask for most first, then by name.
 
@@ -295,7 +308,7 @@ def _in_order(result: AuditResult, found: Iterable[Cause], moved: frozenset[str]
         for key in one.keys:
             worst[key] = max(one.first.severity.rank, worst.get(key, 0))
     apart = apart_of(result.targets)
-    used = {evidence_key(target) for target in result.targets if target.location not in apart}
+    used = {evidence_key(target) for target in used_targets(result.targets, apart)}
     ordered = nsmallest(
         MOST_IMAGES,
         result.evidence,

@@ -121,7 +121,11 @@ def test_a_list_stands_in_the_next_answer_and_nobody_reads_it(ledger: Ledger) ->
     assert dict(stored.evidence) == wanted, "as of that night"
     assert ledger.known_by(LATER, "", ("evidence",)) == ledger.known_by(AT, "", ("evidence",))
     assert dict(spool) == wanted
-    assert spool.number_of(START, len(TAGS)) is None, "now it is read"
+    assert spool.number_of(START, len(TAGS)) == judged.lists.evidence, "it is read, and the same"
+    assert spool._file is None and not spool._at_hand, "what can be read again is kept nowhere"
+    spool.put(evidence(TAGS[3]))
+    assert spool.number_of(START, len(TAGS)) is None, "now one differs"
+    assert dict(spool) == {**wanted, START + TAGS[3]: evidence(TAGS[3])}
 
 
 def test_what_is_put_beside_a_list_takes_its_place(ledger: Ledger) -> None:
