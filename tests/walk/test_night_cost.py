@@ -131,15 +131,15 @@ def test_a_night_without_news_writes_no_row_of_a_tag(place: Place) -> None:
 
 
 def test_what_is_stored_of_an_image(place: Place) -> None:
-    """The goal is 300 bytes of evidence; the answer of the run shares what is alike."""
+    """The evidence of an image is what the answer of the run lists of it, and stands there once."""
     place.scan()
     with closing(sqlite3.connect(place.folder / "ledger.db")) as connection:
-        evidence = "SELECT sum(length(body)), count(*) FROM evidence"
-        size, count = connection.execute(evidence).fetchone()
+        evidence = "SELECT count(body), count(piece_id) FROM evidence"
+        assert connection.execute(evidence).fetchone() == (0, TAGS)
         (pieces,) = connection.execute("SELECT sum(length(body)) FROM piece").fetchone()
-    assert count == TAGS
-    assert size <= 240 * TAGS
+        (documents,) = connection.execute("SELECT sum(length(raw)) FROM document").fetchone()
     assert pieces <= 160 * TAGS
+    assert documents <= 200 * TAGS, "a manifest and a config: three digests, and little more"
 
 
 def test_a_first_night_asks_each_image_once(place: Place) -> None:

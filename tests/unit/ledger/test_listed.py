@@ -26,10 +26,11 @@ from tagwatch.image.digest import digest_of
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot, Scope, TagObservation
 from tagwatch.ledger.codec import compress_alike
+from tagwatch.ledger.evidence import beginning_of
 from tagwatch.ledger.maintenance import check, mend
 from tagwatch.ledger.piece import sweep
 from tagwatch.ledger.record import Judged, Listing
-from tagwatch.ledger.spool import Spool, beginning_of
+from tagwatch.ledger.spool import Spool
 from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Location, Targets
 from tagwatch.walk.watch_list import Watched
@@ -154,7 +155,10 @@ def test_what_is_told_otherwise_is_listed_anew(ledger: Ledger) -> None:
 
 def test_a_damaged_list_is_read_from_what_it_was_made_of(ledger: Ledger) -> None:
     judged = first_night(ledger)
-    ledger._connection.execute("DELETE FROM piece WHERE depth = 0")
+    assert judged.lists is not None
+    assert ledger.is_readable(judged.lists.evidence)
+    ledger._connection.execute("DELETE FROM piece WHERE depth > 0")
+    assert not ledger.is_readable(judged.lists.evidence)
     spool = listed_again(ledger, judged)
     assert spool[START + TAGS[5]] == until(evidence(TAGS[5]), LATER)
 
@@ -166,6 +170,9 @@ def test_a_list_outlives_the_answers_that_hold_it(ledger: Ledger) -> None:
     spool = listed_again(ledger, judged)
     assert spool[START + TAGS[5]] == until(evidence(TAGS[5]), LATER)
     ledger._connection.execute("DELETE FROM judged")
+    sweep(ledger._connection)
+    assert ledger.evidence([START + TAGS[5]]), "its text stands there"
+    ledger._connection.execute("DELETE FROM evidence")
     sweep(ledger._connection)
     assert ledger._connection.execute("SELECT count(*) FROM piece").fetchone() == (0,)
 
