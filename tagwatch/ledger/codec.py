@@ -231,7 +231,12 @@ def text_of(key: str, body: bytes | None, piece: bytes | None, at: int | None) -
         return expand(body)
     if piece is None or at is None:
         raise _damaged()
-    return redated(_line_of(piece, key), IN_PIECE, encode(moment(at)))
+    return redated(_line_of(piece, key), IN_PIECE, _stamp(at))
+
+
+@lru_cache(maxsize=64)
+def _stamp(at: int) -> bytes:
+    return encode(moment(at))
 
 
 def _line_of(piece: bytes, key: str) -> bytes:

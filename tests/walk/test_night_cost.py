@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tagwatch.ledger.write import Ledger
 from tests.bench.measure import Command, measured
 from tests.bench.place import Place, double, paths_of
 from tests.static_registry import Stock
@@ -140,6 +141,18 @@ def test_what_is_stored_of_an_image(place: Place) -> None:
         (documents,) = connection.execute("SELECT sum(length(raw)) FROM document").fetchone()
     assert pieces <= 160 * TAGS
     assert documents <= 200 * TAGS, "a manifest and a config: three digests, and little more"
+
+
+def test_what_the_ledger_takes_for_a_tag(tmp_path: Path) -> None:
+    """The goal is 45 MB for 100,000 tags, ten to an image: 450 bytes each."""
+    stock = Stock(repositories=10, tags=100, shared=10)
+    with double(stock, tmp_path / "place") as place:
+        place.configure(paths_of(stock), CONCURRENCY)
+        place.scan()
+        taken = (place.folder / "ledger.db").stat().st_size
+    Ledger.open(tmp_path / "empty.db").close()
+    empty = (tmp_path / "empty.db").stat().st_size
+    assert taken - empty <= 420 * stock.repositories * stock.tags
 
 
 def test_a_first_night_asks_each_image_once(place: Place) -> None:
