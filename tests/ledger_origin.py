@@ -9,7 +9,7 @@ from pathlib import Path
 __all__ = ["say_it_was"]
 
 # repositories come last: the others are told by them where the ledger was written
-_PLACES = (("evidence", "source"), ("base_build", "origin"), ("repository", "origin"))
+_PLACES = (("source", "name"), ("base_build", "origin"), ("repository", "origin"))
 _WAS = "(SELECT max(origin) FROM repository)"
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 from tagwatch.errors import LedgerError
 from tagwatch.ledger.codec import expand
 
-__all__ = ["values_in"]
+__all__ = ["TEXTS", "values_in"]
+
+TEXTS = "SELECT key, body, piece, text_at FROM evidence_now"
+"""What `codec.text_of` makes the text of evidence from."""
 
 
 def values_in(path: Path) -> Iterator[bytes]:

@@ -106,9 +106,10 @@ FLOORS: dict[str, str] = {
         files
     """,
     "ledger": """
-        dictionary sharing
+        dictionary document_dictionary sharing
         codec connection old_diff record
         judgement piece
+        evidence
         judged
         spool
         answer damage

@@ -16,11 +16,11 @@ from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import AuditResult, Ignored
 from tagwatch.image.snapshot import Failure, Remark
 from tagwatch.ledger.codec import decode, encode, expand
-from tagwatch.ledger.judged import goes_on
+from tagwatch.ledger.evidence import beginning_of, goes_on
 from tagwatch.ledger.piece import Stretch, lines_in, store_stretches
 from tagwatch.ledger.record import Listing, Lists
 from tagwatch.ledger.sharing import sharing
-from tagwatch.ledger.spool import Spool, beginning_of, stretches_of
+from tagwatch.ledger.spool import Spool, stretches_of
 from tagwatch.source.target import Problem, Target, parts_of
 from tagwatch.value import replace
 

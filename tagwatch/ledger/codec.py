@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     Decoder = Callable[[Any], Any]
 
 __all__ = [
+    "IN_PIECE",
     "compress",
     "compress_alike",
+    "compress_document",
     "compress_lines",
     "decode",
     "decode_quickly",
@@ -43,6 +45,9 @@ __all__ = [
     "micros",
     "moment",
     "moment_or_none",
+    "redated",
+    "text_of",
+    "unpacked",
     "with_raw_digests",
 ]
 
@@ -52,8 +57,14 @@ _SHA256 = "sha256:"
 _MEND = "`tagwatch ledger check --mend` tells what is damaged, and mends what it can"
 _RAW = b"\x01"
 """What begins the 32 bytes of a sha256 digest in a text: JSON holds no such byte."""
+_DATED = (b'},"at":', b'"last_seen":', b'"read_at":')
+"""What stands before the time of the run: until then evidence and its tag and bases are known."""
+IN_PIECE = b"\0"
+"""What stands there in a piece in place of the time: no JSON holds it."""
 _NAMES_A_DICTIONARY = 0x20
 """The bit in the second byte of what zlib compressed with a dictionary (RFC 1950, FDICT)."""
+_OF_DOCUMENTS = b"2\x8b0\xb9"
+"""What follows these two bytes where that dictionary is the one of documents: its checksum."""
 _PART = 256 * 1024
 """How many bytes `expand_lines` reads and makes at once."""
 
@@ -126,21 +137,41 @@ def compress_alike(raw: bytes) -> bytes:
 
     Digests are written as bytes first, for as digits they take twice the room.
     """
-    packer = _packer().copy()
-    return bytes(packer.compress(with_raw_digests(raw)) + packer.flush())
+    return _packed_with("dictionary", raw)
+
+
+def compress_document(raw: bytes) -> bytes:
+    """Compress what a registry served: of a small manifest its digests are what is left.
+
+    `expand` gives back just these bytes, whatever they are.
+    """
+    return compress(raw) if _RAW in raw else _packed_with("document_dictionary", raw)
+
+
+def _packed_with(dictionary: str, text: bytes) -> bytes:
+    packer = _packer(dictionary).copy()
+    return bytes(packer.compress(with_raw_digests(text)) + packer.flush())
 
 
 @cache
-def _packer() -> Any:
-    """Return what begins every `compress_alike`: to read the dictionary takes longer than a copy.
+def _packer(dictionary: str) -> Any:
+    """Return what begins every compressed text: to read the dictionary takes longer than a copy.
 
     Its window is the smallest that holds the dictionary beside a text.
     """
     import zlib
 
+    return zlib.compressobj(6, wbits=14, memLevel=6, zdict=_dictionary(dictionary))
+
+
+def _dictionary(name: str) -> bytes:
+    if name == "document_dictionary":
+        from tagwatch.ledger.document_dictionary import DOCUMENTS
+
+        return DOCUMENTS
     from tagwatch.ledger.dictionary import DICTIONARY
 
-    return zlib.compressobj(6, wbits=14, memLevel=6, zdict=DICTIONARY)
+    return DICTIONARY
 
 
 def with_raw_digests(text: bytes) -> bytes:
@@ -157,18 +188,28 @@ def _digits(match: re.Match[bytes]) -> bytes:
 
 
 def expand(stored: bytes, *, most: int = 0) -> bytes:
-    """What `compress` or `compress_alike` took. Raises `LedgerError`.
+    """What `compress`, `compress_alike` or `compress_document` took. Raises `LedgerError`.
 
     `most`: of so many bytes, before digests are written out; 0: of any number.
     """
+    text = unpacked(stored, most)
+    return _with_digits(text) if _is_alike(stored) else text
+
+
+def _is_alike(stored: bytes) -> bool:
+    """Return True for what `compress_alike` made."""
+    return bool(stored[1:2] and stored[1] & _NAMES_A_DICTIONARY)
+
+
+def unpacked(stored: bytes, most: int = 0) -> bytes:
+    """Return what was compressed, with digests as bytes where `compress_alike` wrote them so."""
     import zlib
 
-    is_alike = bool(stored[1:2] and stored[1] & _NAMES_A_DICTIONARY)
     try:
-        if is_alike:
-            from tagwatch.ledger.dictionary import DICTIONARY
-
-            unpacker = zlib.decompressobj(zdict=DICTIONARY)
+        if _is_alike(stored):
+            is_document = stored[2:6] == _OF_DOCUMENTS
+            name = "document_dictionary" if is_document else "dictionary"
+            unpacker = zlib.decompressobj(zdict=_dictionary(name))
         else:
             unpacker = zlib.decompressobj()
         text = unpacker.decompress(stored, most and most + 1)  # one more, to see the end
@@ -176,7 +217,58 @@ def expand(stored: bytes, *, most: int = 0) -> bytes:
         raise _damaged() from error
     if not unpacker.eof or unpacker.unused_data or 0 < most < len(text):
         raise _damaged()
-    return re.sub(rb"(?s)\x01(.{32})", _digits, text) if is_alike else text
+    return text
+
+
+def _with_digits(text: bytes) -> bytes:
+    return re.sub(rb"(?s)\x01(.{32})", _digits, text)
+
+
+_piece_of = lru_cache(maxsize=4)(unpacked)
+"""One piece holds the evidence of ten or twenty tags, which are mostly read one after the other."""
+
+
+def text_of(key: str, body: bytes | None, piece: bytes | None, at: int | None) -> bytes:
+    """Return the text of evidence: its own, or else its line in a piece, where it is of `at`.
+
+    Raises `LedgerError` where it is damaged.
+    """
+    if body is not None:
+        return expand(body)
+    if piece is None or at is None:
+        raise _damaged()
+    return redated(_line_of(piece, key), IN_PIECE, _stamp(at))
+
+
+@lru_cache(maxsize=64)
+def _stamp(at: int) -> bytes:
+    return encode(moment(at))
+
+
+def _line_of(piece: bytes, key: str) -> bytes:
+    """Return the line of a piece that is the evidence of this key. No other one is written out."""
+    text = _piece_of(piece)
+    head = b'{"key":' + encode(key) + b","
+    start = b"\n" + with_raw_digests(head)
+    is_first = text.startswith(start[1:])
+    if text.count(start) + is_first == 1:
+        begun = 0 if is_first else text.find(start) + 1
+        end = text.find(b'\n{"key":', begun)
+        line = _with_digits(text[begun : end if end >= 0 else None])
+        if _RAW not in line:
+            return line
+    # a digest with the bytes of a line's beginning: a registry may say any
+    for line in _with_digits(text).split(b"\n"):
+        if line.startswith(head):
+            return line
+    raise _damaged()
+
+
+def redated(line: bytes, old: bytes, new: bytes) -> bytes:
+    """Return a line with another time of its run, or with what stands there in a piece."""
+    for place in _DATED:
+        line = line.replace(place + old, place + new)
+    return line
 
 
 def _damaged() -> LedgerFailedError:

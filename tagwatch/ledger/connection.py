@@ -36,7 +36,7 @@ __all__ = [
 
 APPLICATION_ID = 0x74616777
 """`PRAGMA application_id`: "tagw", so that a foreign SQLite file is never written to."""
-SCHEMA_VERSION = 16
+SCHEMA_VERSION = 17
 """`PRAGMA user_version`: the number of the newest migration in `schema.py`."""
 
 _BUSY_SECONDS = 30.0

@@ -30,8 +30,9 @@ from tagwatch.ledger.codec import (
     encode,
     expand,
     expand_lines,
+    text_of,
 )
-from tagwatch.ledger.connection import is_own
+from tagwatch.ledger.connection import OWN, is_own
 from tagwatch.ledger.judged import lists_in
 from tagwatch.ledger.judgement import judgement_in
 from tagwatch.ledger.piece import hash_of, hash_of_others, reached
@@ -53,15 +54,22 @@ _TIMES = {
     "interval": ("first_seen", "last_seen", "ended_at"),
     "imported": ("first_seen", "last_seen"),
     "base_build": ("first_seen", "last_seen"),
-    "evidence": ("at",),
+    "evidence": ("at", "text_at"),
     "judged": ("at", "again_at", "judgement_again_at"),
     "cache": ("at",),
     "run": ("at", "finished_at"),
     "event": ("at",),
     "outbox": ("at", "next_at", "claimed_at", "settled_at"),
 }
+_EVIDENCE = """
+  SELECT id, key, source, piece_id, body, piece, text_at FROM evidence_now ORDER BY id"""
+_DOCUMENTS = """
+  SELECT d.id, d.digest, t.name, d.raw FROM document d
+  LEFT JOIN media_type t ON t.id = d.media_type_id"""
 _DROP = {
     "evidence": "DELETE FROM evidence WHERE rowid = ?",
+    "source": "DELETE FROM source WHERE rowid = ?",
+    "media_type": "DELETE FROM media_type WHERE rowid = ?",
     "judged": "DELETE FROM judged WHERE rowid = ?",
     "base_build": "DELETE FROM base_build WHERE rowid = ?",
     "standing": "DELETE FROM standing WHERE rowid = ?",
@@ -73,10 +81,20 @@ _DROP = {
     "error = 'it was damaged on disk', settled_at = coalesce(settled_at, at) WHERE rowid = ?",
 }
 """What mends a row of which a text or a time is damaged, by table."""
-_FIRST = {"judged": ("UPDATE evidence SET judged_id = NULL WHERE judged_id = ?",)}
+_FIRST = {
+    "judged": ("UPDATE evidence SET judged_id = NULL WHERE judged_id = ?",),
+    "source": ("DELETE FROM evidence WHERE source_id = ?",),
+    "media_type": (
+        "DELETE FROM repository_document WHERE document_id IN "
+        "(SELECT id FROM document WHERE media_type_id = ?)",
+        "DELETE FROM document WHERE media_type_id = ?",
+    ),
+}
 """What is done before that: a number may be given again, and would bring rows of another."""
 _REMEDIES = {
     "evidence": _AGAIN,
+    "source": "all evidence of it is dropped, until it is made or imported again",
+    "media_type": "all documents of it are dropped, and the next scan reads them again",
     "judged": _AGAIN,
     "base_build": _AGAIN,
     "standing": "it is dropped, and told as new where it still stands",
@@ -84,6 +102,8 @@ _REMEDIES = {
     "outbox": "it is listed as one that was not delivered",
 }
 _WORDS = {
+    "source": "a source of evidence:",
+    "media_type": "a media type of documents:",
     "judged": "what was made of repository",
     "outbox": "alert",
     "base_build": "a build of a base:",
@@ -203,17 +223,18 @@ def _times(connection: sqlite3.Connection) -> Iterator[tuple[str, int, Damage]]:
 
 def _bodies(connection: sqlite3.Connection) -> Iterator[tuple[str, int, Damage]]:
     """Yield rows whose body is not what it should be."""
+    unread: set[int] = set()
     for table, sql, read, made in (
-        ("evidence", "SELECT rowid, key, source, body FROM evidence", _evidence, _evidence_damage),
-        ("judged", "SELECT rowid, judgement, lists, listed FROM judged", _judged, _judged_damage),
-        ("base_build", "SELECT rowid, reference, body FROM base_build", _build, _build_damage),
-        ("document", "SELECT id, digest, raw FROM document", _document, _document_damage),
         (
             "piece",
             "SELECT id, hash, depth, body FROM piece",
             partial(_piece, connection),
             _piece_damage,
         ),
+        ("evidence", _EVIDENCE, partial(_evidence, unread), _evidence_damage),
+        ("judged", "SELECT rowid, judgement, lists, listed FROM judged", _judged, _judged_damage),
+        ("base_build", "SELECT rowid, reference, body FROM base_build", _build, _build_damage),
+        ("document", _DOCUMENTS, _document, _document_damage),
         ("run", "SELECT id, result, targets, evidence FROM run", _answer, _answer_damage),
         (
             "standing",
@@ -237,6 +258,8 @@ def _bodies(connection: sqlite3.Connection) -> Iterator[tuple[str, int, Damage]]
         for number, row in enumerate(connection.execute(sql)):
             if not _can_be_read(read, row):
                 key = -number - 1 if table == "move" else row[0]
+                if table == "piece":
+                    unread.add(key)
                 yield table, key, made(row)
 
 
@@ -248,8 +271,12 @@ def _can_be_read(read: Callable[[Any], object], row: Sequence[Any]) -> bool:
     return True
 
 
-def _evidence(row: Sequence[Any]) -> None:
-    if decode_quickly(Evidence, expand(row[-1])).key.encode() != row[1]:
+def _evidence(unread: Collection[int], row: Sequence[Any]) -> None:
+    """`unread`: damaged pieces, which take the evidence with them that stands there."""
+    _, key, _, piece_id, *text = row
+    if piece_id in unread:
+        return
+    if decode_quickly(Evidence, text_of(key.decode(), *text)).key.encode() != key:
         raise LedgerError("of another key")
 
 
@@ -267,7 +294,7 @@ def _build(row: Sequence[Any]) -> None:
 
 def _document(row: Sequence[Any]) -> None:
     digest = digest_of_bytes(row[1])
-    if digest_of(expand(row[2]), algorithm=digest.partition(":")[0]) != digest:
+    if row[2] is None or digest_of(expand(row[3]), algorithm=digest.partition(":")[0]) != digest:
         raise LedgerError("other bytes")
 
 
@@ -319,8 +346,8 @@ def _damage(table: str, key: int, column: str) -> Damage:
 
 
 def _evidence_damage(row: Sequence[Any]) -> Damage:
-    rowid, key, source, _ = row
-    place = source.decode(errors="replace")
+    rowid, key, source, *_ = row
+    place = source.decode(errors="replace") if source is not None else OWN
     drop = (_DROP["evidence"], (rowid,))
     if is_own(place):
         return Damage(what=f"evidence of {_shown(key)} cannot be read", remedy=_AGAIN, mend=(drop,))
@@ -377,6 +404,7 @@ def _piece_damage(row: Sequence[Any]) -> Damage:
         remedy="it is dropped",
         mend=(
             ("DELETE FROM piece WHERE id = ?", (row[0],)),
+            ("DELETE FROM evidence WHERE piece_id = ?", (row[0],)),
             ("UPDATE judged SET lists = NULL", ()),
         ),
     )

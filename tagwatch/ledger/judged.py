@@ -11,25 +11,24 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from tagwatch.audit.model.evidence import Evidence, until
 from tagwatch.audit.verdict.keeper import Judgement
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import (
-    decode,
     encode,
-    expand,
     micros,
     moment,
+    text_of,
 )
+from tagwatch.ledger.evidence import as_of, stand_in
 from tagwatch.ledger.judgement import judgement_in, stored_form
-from tagwatch.ledger.piece import lines_in, moved_on
+from tagwatch.ledger.piece import lines_in
 from tagwatch.ledger.record import Judged, Listing, Lists
 
-__all__ = ["as_of", "go_on", "goes_on", "judged_of", "judgements_of", "keep", "lines_again"]
-__all__ += ["lines_of_judged", "lists_in", "note_lists", "renew"]
+__all__ = ["go_on", "judged_of", "judgements_of", "keep", "lines_again", "lines_of_judged"]
+__all__ += ["lists_in", "note_lists", "renew"]
 
 _WHOLE = """
   SELECT r.registry, r.path, j.id, j.made_from, j.again_at, j.listed, j.lists
@@ -48,9 +47,11 @@ _PART = """
     judged_id = NULL
   WHERE judged_id = (SELECT j.id FROM judged j JOIN repository r ON r.id = j.repository_id
     WHERE j.project = ? AND r.registry = ? AND r.path = ?)
-  AND (source <> ? OR key NOT IN (SELECT value FROM json_each(?)))"""
+  AND (source_id <> (SELECT id FROM source WHERE name = ?)
+    OR key NOT IN (SELECT value FROM json_each(?)))"""
 _JOIN = """
-  UPDATE evidence SET judged_id = ?1 WHERE judged_id IS NOT ?1 AND source = ?2
+  UPDATE evidence SET judged_id = ?1 WHERE judged_id IS NOT ?1
+    AND source_id = (SELECT id FROM source WHERE name = ?2)
     AND key IN (SELECT value FROM json_each(?3))
     AND (SELECT coalesce(n.at, 0) FROM evidence_now n WHERE n.id = evidence.rowid) <= ?4"""
 """What somebody else has read since is not of it: then not all is there, and it is made again."""
@@ -67,9 +68,9 @@ _KEEP = """
 _NOTE = """
   UPDATE judged SET lists = ?5
   WHERE project = ?1 AND made_from = ?4 AND lists IS NOT ?5 AND repository_id =
-    (SELECT id FROM repository WHERE registry = ?2 AND path = ?3)"""
-_SOME_TIME = timedelta(seconds=1)
-_AT, _LAST_SEEN, _ENDED = b'},"at":', b'"last_seen":', b',"ended"'
+    (SELECT id FROM repository WHERE registry = ?2 AND path = ?3)
+  RETURNING id"""
+_TEXTS = "SELECT key, body, piece, text_at FROM evidence_now WHERE judged_id = ?"
 
 
 def judged_of(
@@ -98,37 +99,30 @@ def _lists(stored: str | None) -> Lists | None:
     return None
 
 
-def lists_in(stored: str) -> Lists:
+def lists_in(stored: str | bytes) -> Lists:
     """Return the lists that are stored so. Raises `ValueError` where they are damaged."""
     match json.loads(stored):
         case [int(evidence), list(targets)] if all(isinstance(one, int) for one in targets):
             return Lists(evidence=evidence, targets=tuple(targets))
-    raise ValueError(stored)
+    raise ValueError("no lists")
 
 
 def note_lists(
-    connection: sqlite3.Connection, project: str, made: Iterable[tuple[Listing, Lists]]
+    connection: sqlite3.Connection,
+    project: str,
+    made: Iterable[tuple[Listing, Lists]],
+    at: datetime,
 ) -> None:
-    """Note what an answer lists of repositories, for those that nobody made anew since."""
-    connection.executemany(
-        _NOTE,
-        (
-            (
-                project,
-                one.repository.registry,
-                one.repository.path,
-                one.made_from,
-                json.dumps([lists.evidence, lists.targets]),
-            )
-            for one, lists in made
-        ),
-    )
+    """Note what the answer of `at` lists of repositories, for those that nobody made anew since.
 
-
-def goes_on(line: bytes, at: datetime) -> bool:
-    """Return True where encoded evidence of the run `at` goes on with the list that it is in."""
-    later = at + _SOME_TIME
-    return moved_on(line, at, later) == as_of(line, later)
+    Their evidence stands there from now on.
+    """
+    for one, lists in made:
+        names = (one.repository.registry, one.repository.path)
+        stored = json.dumps([lists.evidence, lists.targets])
+        noted = connection.execute(_NOTE, (project, *names, one.made_from, stored)).fetchone()
+        if noted is not None:
+            stand_in(connection, noted[0], lists.evidence, at)
 
 
 def lines_of_judged(
@@ -138,8 +132,8 @@ def lines_of_judged(
 
     Raises `LedgerError` where one is damaged. A repository may have more tags than memory has room.
     """
-    rows = connection.execute("SELECT key, body FROM evidence WHERE judged_id = ?", (number,))
-    return ((key, as_of(expand(body), at)) for key, body in rows)
+    rows = connection.execute(_TEXTS, (number,))
+    return ((key, as_of(text_of(key, *text), at)) for key, *text in rows)
 
 
 def lines_again(
@@ -147,13 +141,22 @@ def lines_again(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the evidence of a repository as `lines_of_judged`, from the list that it stands in.
 
-    `keys`: sorted. Where the list is damaged it is read from its rows. Raises `LedgerError`.
+    `keys`: sorted. Where the list is not theirs it is read from its rows. Raises `LedgerError`.
     """
     try:
         assert judged.lists is not None
-        yield from zip(keys, lines_in(connection, judged.lists.evidence, at), strict=True)
+        lines = lines_in(connection, judged.lists.evidence, at)
+        yield from (_of_its_key(pair) for pair in zip(keys, lines, strict=True))
     except (LedgerError, ValueError):
         yield from lines_of_judged(connection, judged.id, at)
+
+
+def _of_its_key(pair: tuple[str, bytes]) -> tuple[str, bytes]:
+    """Return a key with a line that is its evidence. Raises `LedgerError` where it is no such."""
+    key, line = pair
+    if not line.startswith(b'{"key":' + encode(key) + b","):
+        raise LedgerError("a list of another repository")
+    return pair
 
 
 def judgements_of(
@@ -229,14 +232,3 @@ def renew(
         ).fetchone()
         if made is not None:
             connection.execute(_JOIN, (made[0], source, keys, micros(at)))
-
-
-def as_of(line: bytes, at: datetime) -> bytes:
-    """Return encoded evidence as of `at`: what `until` does, mostly without decoding it."""
-    head, found, rest = line.partition(_AT)
-    before = rest[: rest.find(b'"', 1) + 1]
-    known, stamp = _LAST_SEEN + before, encode(at)
-    if not found or not before or known + _ENDED in rest:
-        return encode(until(decode(Evidence, line), at))
-    tail = rest[len(before) :].replace(known, _LAST_SEEN + stamp)
-    return b"".join((head, found, stamp, tail))

@@ -92,6 +92,7 @@ _UNREFERENCED = (
     """
     DELETE FROM judged WHERE id NOT IN
       (SELECT judged_id FROM evidence WHERE judged_id IS NOT NULL)""",
+    "DELETE FROM source WHERE id NOT IN (SELECT source_id FROM evidence)",
     """
     DELETE FROM tag WHERE listed_at IS NULL AND (n > 0 OR first_listed IS NULL)
       AND NOT EXISTS (SELECT 1 FROM interval i
@@ -110,6 +111,10 @@ _SERVED = """
     SELECT repository_id, digest_id FROM interval
     UNION SELECT repository_id, before_id FROM move WHERE change IS NULL)
   UNION SELECT digest FROM main.base_build"""
+_TEXTS = """
+  SELECT body FROM evidence WHERE body IS NOT NULL
+  UNION ALL SELECT body FROM piece WHERE id IN (SELECT piece_id FROM evidence)"""
+_DOCUMENT = "SELECT raw FROM document WHERE substr(digest, 1, 4) = ? AND digest = ?"
 _OF_PROJECTS = {"standing": "findings", "event": "events"}
 _INVARIANTS = {
     "a tag has two open intervals": """
@@ -190,7 +195,7 @@ def oldest_run(connection: sqlite3.Connection) -> datetime | None:
 
 def _roots(connection: sqlite3.Connection) -> Iterator[bytes]:
     yield from (raw for (raw,) in connection.execute(_SERVED))
-    for (body,) in connection.execute("SELECT body FROM evidence"):
+    for (body,) in connection.execute(_TEXTS):
         with suppress(LedgerError):  # damaged: `check` tells of it
             yield from _digests_in(expand(body))
     for (body,) in connection.execute("SELECT body FROM main.base_build"):
@@ -198,7 +203,7 @@ def _roots(connection: sqlite3.Connection) -> Iterator[bytes]:
 
 
 def _named_by(connection: sqlite3.Connection, digest: bytes) -> Iterator[bytes]:
-    row = connection.execute("SELECT raw FROM document WHERE digest = ?", (digest,)).fetchone()
+    row = connection.execute(_DOCUMENT, (digest[:4], digest)).fetchone()
     if row is not None:
         yield from _digests_in(expand(row[0]))
 

@@ -24,6 +24,7 @@ from tagwatch.ledger.codec import (
     micros,
     moment,
     moment_or_none,
+    text_of,
 )
 from tagwatch.ledger.connection import (
     UNRECORDED_EVIDENCE,
@@ -97,6 +98,8 @@ _TAGS_OF_DIGEST = """
   SELECT name FROM tag WHERE repository_id = ?1 AND id IN (
     SELECT tag_id FROM interval WHERE repository_id = ?1 AND digest_id = ?2
     UNION SELECT tag_id FROM imported WHERE repository_id = ?1 AND digest_id = ?2)"""
+_DOCUMENTS = """
+  SELECT d.digest, t.name, d.raw FROM document d JOIN media_type t ON t.id = d.media_type_id"""
 _MOVE = """
   SELECT r.registry, r.path, t.name, b.bytes, a.bytes, i.first_seen, m.change
   FROM repository r
@@ -291,7 +294,7 @@ class Reader:
                 (where.registry, where.path),
             )
         else:
-            rows = self._of_digests("SELECT digest FROM document", where)
+            rows = self._of_digests("SELECT digest FROM document d", where)
         return frozenset(digest_of_bytes(raw) for (raw,) in rows)
 
     def newest_document(self) -> int:
@@ -310,9 +313,8 @@ class Reader:
         """
         from tagwatch.image.snapshot import Document
 
-        select = "SELECT digest, media_type, raw FROM document"
-        limit = f" AND id <= {up_to}" if up_to is not None else ""
-        rows = self._of_digests(select, digests, limit)
+        limit = f" AND d.id <= {up_to}" if up_to is not None else ""
+        rows = self._of_digests(_DOCUMENTS, digests, limit)
         found = (
             Document(digest=digest_of_bytes(digest), media_type=media_type, raw=expand(raw))
             for digest, media_type, raw in rows
@@ -324,8 +326,11 @@ class Reader:
         rows: list[Any] = []
         for start in range(0, len(blobs), _MAX_PARAMETERS):
             part = blobs[start : start + _MAX_PARAMETERS]
+            places = ", ".join("?" * len(part))
             rows += self._rows(
-                f"{select} WHERE digest IN ({', '.join('?' * len(part))}){more}", part
+                f"{select} WHERE substr(d.digest, 1, 4) IN ({places}) "
+                f"AND d.digest IN ({places}){more}",
+                [*(raw[:4] for raw in part), *part],
             )
         return rows
 
@@ -357,7 +362,7 @@ class Reader:
         out, as if it had never been stored.
         """
         rows = self._rows(
-            "SELECT key, at, body, source FROM evidence_now "
+            "SELECT key, at, source, body, piece, text_at FROM evidence_now "
             "WHERE key IN (SELECT value FROM json_each(?1)) AND (source IN (?2, ?3, ?4) "
             "OR (substr(source, 1, ?5) <> ?6 AND source <> 'seen' "
             "AND substr(source, 1, 5) <> 'seen ')) ORDER BY coalesce(at, 0), source = ?4",
@@ -368,7 +373,7 @@ class Reader:
             ),
         )
         newest = {key: stored for key, *stored in rows}
-        found = {key: _evidence_of(*stored) for key, stored in newest.items()}
+        found = {key: _evidence_of(key, *stored) for key, stored in newest.items()}
         return {key: evidence for key, evidence in found.items() if evidence is not None}
 
     def state_of_remembered(self, project: str, at: datetime) -> bytes:
@@ -633,12 +638,19 @@ def _is_being_made(path: Path) -> bool:
     return False
 
 
-def _evidence_of(at: int | None, body: bytes, source: str) -> Evidence | None:
+def _evidence_of(
+    key: str,
+    at: int | None,
+    source: str,
+    body: bytes | None,
+    piece: bytes | None,
+    text_at: int | None,
+) -> Evidence | None:
     """Return stored evidence, which holds until `at`; None where it is damaged."""
     from tagwatch.audit.model.evidence import Evidence, until
 
     try:
-        evidence = decode(Evidence, expand(body))
+        evidence = decode(Evidence, text_of(key, body, piece, text_at))
         if source == UNRECORDED_EVIDENCE:
             evidence = replace(evidence, origin=UNRECORDED)
         return until(evidence, moment(at)) if at is not None else evidence

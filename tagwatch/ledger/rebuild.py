@@ -33,6 +33,8 @@ _TIDY = (
     UPDATE main.evidence SET judged_id = NULL
     WHERE judged_id NOT IN (SELECT id FROM main.judged)""",
     "UPDATE main.judged SET lists = NULL",
+    """
+    DELETE FROM main.evidence WHERE body IS NULL AND piece_id NOT IN (SELECT id FROM main.piece)""",
 )
 
 

@@ -17,7 +17,7 @@ from tagwatch.audit.model.evidence import Evidence
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import RepositorySnapshot
-from tagwatch.ledger.codec import decode_quickly, expand, micros
+from tagwatch.ledger.codec import decode_quickly, micros, text_of
 
 __all__ = [
     "drop_outdated",
@@ -52,24 +52,27 @@ _STATE_OF_ALL = """
   FROM (SELECT id, revision, max(coalesce(covered_at, 0), coalesce(seen_at, 0)) AS until
     FROM repository) every ORDER BY id"""
 _OF_OTHERS = """
-  SELECT key, source, at, made_from, body FROM evidence_now
+  SELECT key, source, at, made_from,
+    coalesce(body, (SELECT hash FROM piece p WHERE p.id = piece_id)) FROM evidence_now
   WHERE (judged_id IS NULL OR judged_id NOT IN (SELECT id FROM judged WHERE project = ?1))
     AND NOT (source = ?2 AND at = ?3) ORDER BY key, source"""
 _STANDING = """
-  SELECT key, made_from, body FROM evidence
+  SELECT key, made_from, body, piece, text_at FROM evidence_now
   WHERE source = ? AND key IN (SELECT value FROM json_each(?))"""
 _DROP = """
   DELETE FROM evidence WHERE rowid IN (SELECT id FROM evidence_now WHERE at < ?1
     AND (key = ?2 OR (key > ?2 || '@' AND key < ?2 || 'A')) AND is_told_here(source, key))"""
 _KEYS = """
-  SELECT key, source FROM evidence_now
+  SELECT key, id FROM evidence_now
   WHERE at < ?1 AND key > ?2 || ':' AND key < ?2 || ';' AND is_told_here(source, key)"""
-_DROP_ONE = "DELETE FROM evidence WHERE key = ? AND source = ?"
-_BODY = "SELECT body FROM evidence WHERE key = ? AND source = ?"
+_DROP_ONE = "DELETE FROM evidence WHERE rowid = ?"
+_TEXT = "SELECT body, piece, text_at FROM evidence_now WHERE id = ?"
 _TAGS = """
   SELECT t.name FROM repository r JOIN tag t ON t.repository_id = r.id
   WHERE r.registry = ? AND r.path = ?"""
-_TOUCH = "UPDATE evidence SET at = ?1 WHERE key = ?2 AND source = ?3 AND at < ?1"
+_TOUCH = """
+  UPDATE evidence SET at = ?1
+  WHERE key = ?2 AND source_id = (SELECT id FROM source WHERE name = ?3) AND at < ?1"""
 
 
 def state_of(connection: sqlite3.Connection, repository: Repository) -> bytes:
@@ -123,10 +126,10 @@ def standing(
     What is damaged is left out: so it is made again.
     """
     found = {}
-    for key, made, body in connection.execute(_STANDING, (source, json.dumps(list(made_from)))):
+    for key, made, *text in connection.execute(_STANDING, (source, json.dumps(list(made_from)))):
         if made is not None and made == made_from.get(key):  # a damaged index gives other keys
             with suppress(LedgerError):
-                found[key] = decode_quickly(Evidence, expand(body))
+                found[key] = decode_quickly(Evidence, text_of(key, *text))
     return found
 
 
@@ -180,17 +183,17 @@ def drop_outdated_patterns(
     if not rows:
         return
     table = TagTable.of(changed | fresh)
-    for key, source in rows:
+    for key, number in rows:
         selector = parse_selector(_selector_in(key, repository))
         found = [tag.text for tag in select(selector, table)]
         if changed.isdisjoint(found) and found:
-            (body,) = connection.execute(_BODY, (key, source)).fetchone()
-            chosen = decode_quickly(Evidence, expand(body)).resolution.reference
+            text = text_of(key, *connection.execute(_TEXT, (number,)).fetchone())
+            chosen = decode_quickly(Evidence, text).resolution.reference
             before = chosen.tag if chosen is not None else None
             both = TagTable.of(filter(None, (found[0], before)))
             found = [] if select(selector, both)[0].text == before else found
         if found:
-            connection.execute(_DROP_ONE, (key, source))
+            connection.execute(_DROP_ONE, (number,))
 
 
 def _selector_in(key: str, repository: Repository) -> str:

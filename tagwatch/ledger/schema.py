@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 
 from sqlite_utils import Database, Migrations
@@ -17,12 +18,16 @@ from tagwatch.errors import LedgerError
 from tagwatch.ledger.codec import (
     compress,
     compress_alike,
+    compress_document,
     compress_lines,
     encode,
     expand,
     expand_lines,
+    moment,
 )
 from tagwatch.ledger.connection import APPLICATION_ID
+from tagwatch.ledger.evidence import stand_in
+from tagwatch.ledger.judged import lists_in
 from tagwatch.ledger.old_diff import upgraded_change, upgraded_evidence, upgraded_result
 from tagwatch.ledger.piece import store_lines
 
@@ -595,6 +600,90 @@ def v16_lists(db: Database) -> None:
     """What an answer lists of a repository is kept by its number: the next one may hold it, too."""
     db.execute("ALTER TABLE judged ADD COLUMN lists TEXT /* JSON: of evidence, of targets */")
     db.execute("PRAGMA user_version = 16")
+
+
+@MIGRATIONS()
+def v17_texts(db: Database) -> None:
+    """Evidence that an answer lists has its text there, not a second time; its source is a number.
+
+    A source of fifty bytes stood twice in each row.
+    """
+    _execute_all(
+        db,
+        """
+        DROP VIEW evidence_now;
+        CREATE TABLE source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+        INSERT INTO source (name) SELECT DISTINCT source FROM evidence ORDER BY source;
+        CREATE TABLE evidence_next (
+          key TEXT NOT NULL,
+          source_id INTEGER NOT NULL,
+          at INTEGER,
+          body BLOB,          -- its text; null: that is a line of a piece
+          piece_id INTEGER,
+          text_at INTEGER,    -- of when that is; null: of whenever the row holds
+          made_from BLOB,
+          judged_id INTEGER,
+          UNIQUE (key, source_id)
+        ) STRICT;
+        INSERT INTO evidence_next (rowid, key, source_id, at, body, made_from, judged_id)
+          SELECT e.rowid, e.key, s.id, e.at, e.body, e.made_from, e.judged_id
+          FROM evidence e JOIN source s ON s.name = e.source ORDER BY e.rowid;
+        DROP TABLE evidence;
+        ALTER TABLE evidence_next RENAME TO evidence;
+        CREATE INDEX evidence_judged ON evidence (judged_id) WHERE judged_id IS NOT NULL;
+        CREATE VIEW evidence_now AS
+          SELECT e.rowid AS id, e.key, s.name AS source, e.source_id, e.body, e.piece_id,
+            p.body AS piece, e.made_from, e.judged_id,
+            iif(j.id IS NULL, e.at, max(coalesce(e.at, 0), j.at)) AS at,
+            coalesce(e.text_at, iif(j.id IS NULL, e.at, max(coalesce(e.at, 0), j.at))) AS text_at
+          FROM evidence e LEFT JOIN source s ON s.id = e.source_id
+          LEFT JOIN piece p ON p.id = e.piece_id LEFT JOIN judged j ON j.id = e.judged_id
+        """,
+    )
+    listed = "SELECT id, at, CAST(lists AS BLOB) FROM judged WHERE lists IS NOT NULL"
+    for number, at, stored in db.execute(listed).fetchall():
+        with suppress(LedgerError, ValueError):  # damaged: its texts stay where they are
+            stand_in(db.conn, number, lists_in(stored).evidence, moment(at))
+    _store_documents_anew(db)
+    db.execute("PRAGMA user_version = 17")
+
+
+def _store_documents_anew(db: Database) -> None:
+    """Compress documents with what they are alike to; their media types are numbers.
+
+    One that cannot be read stays as it is. Of digests, four bytes find a row as thirty-two did.
+    """
+    _execute_all(
+        db,
+        """
+        CREATE TABLE media_type (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+        INSERT INTO media_type (name) SELECT DISTINCT media_type FROM document ORDER BY media_type;
+        CREATE TABLE document_next (
+          id INTEGER PRIMARY KEY,
+          digest BLOB NOT NULL,
+          media_type_id INTEGER NOT NULL,
+          raw BLOB NOT NULL
+        ) STRICT
+        """,
+    )
+    rows = db.execute(
+        "SELECT d.id, d.digest, t.id, d.raw FROM document d "
+        "JOIN media_type t ON t.name = d.media_type ORDER BY d.id"
+    )
+    db.conn.executemany(
+        "INSERT INTO document_next (id, digest, media_type_id, raw) VALUES (?, ?, ?, ?)",
+        ((*row, _document(raw)) for *row, raw in rows),
+    )
+    db.execute("DROP TABLE document")
+    db.execute("ALTER TABLE document_next RENAME TO document")
+    db.execute("CREATE INDEX document_prefix ON document (substr(digest, 1, 4))")
+
+
+def _document(stored: bytes) -> bytes:
+    try:
+        return compress_document(expand(stored))
+    except LedgerError:
+        return stored
 
 
 def _trigger(db: Database, event: str, work: str) -> None:

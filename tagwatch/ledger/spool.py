@@ -18,11 +18,12 @@ from tagwatch.audit.model.evidence import Evidence, Newer, SelectedEvidence
 from tagwatch.errors import LedgerFailedError
 from tagwatch.ledger.codec import decode_quickly, encode
 from tagwatch.ledger.connection import Translated, connect_read_only
+from tagwatch.ledger.evidence import beginning_of
 from tagwatch.ledger.judged import lines_again
 from tagwatch.ledger.piece import Stretch
 from tagwatch.ledger.record import Judged
 
-__all__ = ["Spool", "beginning_of", "lines_of", "stretches_of"]
+__all__ = ["Spool", "lines_of", "stretches_of"]
 
 _AT_HAND = 2_000
 """Some 6 MB; a run that has no more reads nothing back."""
@@ -219,15 +220,6 @@ def stretches_of(evidence: Mapping[str, Evidence]) -> Iterator[tuple[str, int, S
         if isinstance(source, Spool) and adapted.keys().isdisjoint(keys):
             number = source.number_of(start, len(keys))
         yield start, len(keys), Stretch(lines=partial(_lines, evidence, keys), number=number)
-
-
-def beginning_of(key: str) -> str:
-    """Return what all keys of tags of one repository begin with, and no other key does.
-
-    >>> beginning_of("docker.io/library/redis:7"), beginning_of("r.example:5000/redis:7")
-    ('docker.io/library/redis:', 'r.example:5000/redis:')
-    """
-    return key[: key.find(":", key.rfind("/") + 1) + 1]
 
 
 def _source_of(

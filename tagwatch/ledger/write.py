@@ -27,13 +27,14 @@ from tagwatch.image.snapshot import Document, Failing, Gone, RepositorySnapshot
 from tagwatch.ledger.answer import store_parts, without_lists
 from tagwatch.ledger.codec import (
     compress,
-    compress_alike,
+    compress_document,
     digest_to_bytes,
     encode,
     micros,
     moment,
 )
 from tagwatch.ledger.connection import OWN, Translated, refuse_a_clock_behind
+from tagwatch.ledger.evidence import drop_place, put_evidence
 from tagwatch.ledger.failing import count_nights
 from tagwatch.ledger.judged import (
     go_on,
@@ -46,6 +47,7 @@ from tagwatch.ledger.judged import (
 )
 from tagwatch.ledger.maintenance import forget
 from tagwatch.ledger.memory import store_history
+from tagwatch.ledger.piece import is_readable
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import (
     Alert,
@@ -88,14 +90,11 @@ if TYPE_CHECKING:
 __all__ = ["Ledger"]
 
 _CACHED_KEYS = 8
-_PUT_EVIDENCE = """
-  INSERT INTO evidence (key, source, at, body, made_from) VALUES (?, ?, ?, ?, ?)
-  ON CONFLICT (key, source) DO UPDATE
-    SET at = excluded.at, body = excluded.body, made_from = excluded.made_from
-      , judged_id = NULL
-  WHERE coalesce(excluded.at, 0) >= coalesce(
-    (SELECT n.at FROM evidence_now n WHERE n.key = excluded.key AND n.source = excluded.source),
-    0)"""
+_DOCUMENT = "SELECT id FROM document WHERE substr(digest, 1, 4) = ? AND digest = ?"
+_PUT_MEDIA_TYPE = "INSERT OR IGNORE INTO media_type (name) VALUES (?)"
+_PUT_DOCUMENT = """
+  INSERT INTO document (digest, media_type_id, raw)
+  VALUES (?1, (SELECT id FROM media_type WHERE name = ?2), ?3) RETURNING id"""
 _PUT_BASE_BUILD = """
   INSERT INTO main.base_build
     (reference, platform, digest, manifest, origin, first_seen, last_seen, ended, body)
@@ -270,7 +269,8 @@ class Ledger(Reader):
                 "moved": len(result.changes),
                 "result": compress(encode(without_lists(result))),
             }
-            note_lists(connection, project, store_parts(connection, run_id, result, listings))
+            made = store_parts(connection, run_id, result, listings)
+            note_lists(connection, project, made, result.at)
             columns = ", ".join(f"{name} = ?" for name in run)
             connection.execute(
                 f"UPDATE run SET {columns} WHERE id = ?",  # noqa: S608  # our own names
@@ -391,19 +391,13 @@ class Ledger(Reader):
 
         `made_from`: by key, a hash of everything that the evidence was made of; see `standing`.
         """
-        hashes = made_from or {}
+        by_source: dict[str, list[Evidence]] = {}
+        for item in evidence:
+            source = self._own if item.source == OWN else item.source
+            by_source.setdefault(source, []).append(item)
         with self._transaction() as connection:
-            connection.executemany(
-                _PUT_EVIDENCE,
-                (
-                    _evidence_row(
-                        item,
-                        self._own if item.source == OWN else item.source,
-                        hashes.get(item.key),
-                    )
-                    for item in evidence
-                ),
-            )
+            for source, items in by_source.items():
+                put_evidence(connection, source, items, made_from or {})
 
     def state(self, repository: Repository) -> bytes:
         """See `reuse.state_of`."""
@@ -434,6 +428,11 @@ class Ledger(Reader):
         """See `judged.lines_of_judged`."""
         with Translated(self.path):
             yield from lines_of_judged(self._connection, judged.id, at)
+
+    def is_readable(self, number: int) -> bool:
+        """See `piece.is_readable`."""
+        with Translated(self.path):
+            return is_readable(self._connection, number)
 
     def put_judged(
         self, project: str, renewed: Iterable[Judged], still: Iterable[Judged], at: datetime
@@ -483,8 +482,8 @@ class Ledger(Reader):
         if any(f"{one} ".startswith(f"{OWN} ") for one in (place, *(one.source for one in items))):
             raise LedgerError(f"imported facts must carry their source, here {place!r}")
         with self._transaction() as connection:
-            connection.execute("DELETE FROM evidence WHERE source = ?", (place,))
-            connection.executemany(_PUT_EVIDENCE, (_evidence_row(item, place) for item in items))
+            drop_place(connection, place)
+            put_evidence(connection, place, items, {})
             store_pasts(connection, place, pasts)
 
     def cache(
@@ -539,13 +538,6 @@ class Ledger(Reader):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _evidence_row(
-    evidence: Evidence, place: str, made_from: bytes | None = None
-) -> tuple[object, ...]:
-    body = compress_alike(encode(evidence))
-    return evidence.key, place, _micros(evidence.at), body, made_from
-
-
 def _base_build_row(build: BaseBuild) -> tuple[object, ...]:
     undated = replace(build, first_seen=None, last_seen=None, ended=False)
     return (
@@ -570,12 +562,12 @@ def _store_documents(
 ) -> None:
     for document in documents:
         digest = digest_to_bytes(document.digest)
+        found = connection.execute(_DOCUMENT, (digest[:4], digest)).fetchone()
+        if found is None:
+            connection.execute(_PUT_MEDIA_TYPE, (document.media_type,))
+            row = (digest, document.media_type, compress_document(document.raw))
+            found = connection.execute(_PUT_DOCUMENT, row).fetchone()
         connection.execute(
-            "INSERT OR IGNORE INTO document (digest, media_type, raw) VALUES (?, ?, ?)",
-            (digest, document.media_type, compress(document.raw)),
-        )
-        connection.execute(
-            "INSERT OR IGNORE INTO repository_document (repository_id, document_id) "
-            "SELECT ?, id FROM document WHERE digest = ?",
-            (home, digest),
+            "INSERT OR IGNORE INTO repository_document (repository_id, document_id) VALUES (?, ?)",
+            (home, *found),
         )

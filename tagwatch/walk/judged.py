@@ -80,7 +80,7 @@ def recall_judged(
     try:
         listed = _listed(judged, watches)
         keys = Keys(in_files=tuple(wanted), listed=listed)
-        if judged.lists is not None and _begin_alike(keys, repository):
+        if _is_listed(judged, this_round) and _begin_alike(keys, repository):
             spool.put_list(keys, judged, this_round.site.at, this_round.ledger.path)
             return Recalled(judged=judged, listed=listed, keys=keys)
         found = 0
@@ -92,6 +92,11 @@ def recall_judged(
     if found != len(keys):
         return None  # somebody else has read some of it since the round began
     return Recalled(judged=replace(judged, lists=None), listed=listed, keys=keys)
+
+
+def _is_listed(judged: Judged, this_round: Round) -> bool:
+    """Return True where a list has the evidence, and can be read when it is needed."""
+    return judged.lists is not None and this_round.ledger.is_readable(judged.lists.evidence)
 
 
 def _listed(judged: Judged, watches: Sequence[Watch]) -> list[Watched]:

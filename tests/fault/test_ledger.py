@@ -129,7 +129,7 @@ async def test_row_13_a_scan_makes_a_flipped_evidence_row_again(
     seed: bytes, tmp_path: Path
 ) -> None:
     async with estate_of(seed, tmp_path) as estate:
-        flip = "UPDATE evidence SET body = CAST(x'7bff' || substr(body, 3) AS BLOB)"
+        flip = "UPDATE evidence SET body = CAST(x'7bff' || coalesce(substr(body, 3), '') AS BLOB)"
         estate.do(f"{flip} WHERE key = ?", WEB)
         found = await estate.desk.run("ledger", "check")
         assert (found.code, found.out) == (
@@ -158,7 +158,10 @@ async def test_row_13_a_check_that_meets_flipped_evidence_asks_again(
 DAMAGES = {
     "evidence": "UPDATE evidence SET body = x'5b5d'",
     "evidence of another form": f"UPDATE evidence SET body = x'{compress(b'[]').hex()}'",
-    "imported evidence": "UPDATE evidence SET body = x'5b5d', source = 'facts.json'",
+    "imported evidence": "UPDATE evidence SET body = x'5b5d', source_id = 9; "
+    "INSERT INTO source VALUES (9, 'facts.json')",
+    "a source of evidence": "UPDATE source SET name = CAST(x'ff' AS TEXT)",
+    "evidence that stands nowhere": "UPDATE evidence SET body = NULL, piece_id = NULL",
     "evidence's key": "UPDATE evidence SET key = CAST(x'ff' || key AS TEXT)",
     "evidence's time": "UPDATE evidence SET at = 9223372036854775807",
     "a document": "UPDATE document SET raw = CAST(x'00' || raw AS BLOB)",
@@ -204,7 +207,8 @@ async def test_row_13_what_can_be_made_again_is_mended(
         if damage == "an index":
             spoil_index(estate)
         else:
-            estate.do(DAMAGES[damage])
+            for sql in DAMAGES[damage].split("; "):
+                estate.do(sql)
         found = check(estate.ledger)
         assert found
         mended = mend(estate.ledger)

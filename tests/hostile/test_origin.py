@@ -16,10 +16,11 @@ import pytest
 import tagwatch
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.image.digest import Digest
-from tagwatch.ledger.codec import compress_alike, decode, encode, expand
+from tagwatch.ledger.codec import compress_alike, decode, encode, text_of
 from tagwatch.value import replace
 from tests.hostile.promise import promised
 from tests.registry.doubles.warehouse import Double
+from tests.stored import TEXTS
 from tests.walk.command import Workplace
 
 HOST = "registry.example"
@@ -192,11 +193,12 @@ def of_before(place: Workplace) -> Path:
         for table in ("repository", "base_build", "failing"):
             ledger.execute(f"UPDATE {table} SET origin = '?'")
         ledger.execute("UPDATE repository SET watermark = NULL")
-        for row, body in ledger.execute("SELECT rowid, body FROM evidence").fetchall():
-            evidence = replace(decode(Evidence, expand(body)), origin="")
+        ledger.execute("UPDATE source SET name = 'seen ?'")
+        for row in ledger.execute(TEXTS).fetchall():
+            evidence = replace(decode(Evidence, text_of(*row)), origin="")
             ledger.execute(
-                "UPDATE evidence SET source = 'seen ?', body = ?, judged_id = NULL WHERE rowid = ?",
-                (compress_alike(encode(evidence)), row),
+                "UPDATE evidence SET body = ?, judged_id = NULL WHERE key = ?",
+                (compress_alike(encode(evidence)), evidence.key),
             )
         ledger.commit()
     return path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from tagwatch.ledger.codec import expand
+from tagwatch.ledger.codec import text_of
 from tagwatch.service.demo.images import Step, build
 from tests.walk.conftest import Shop
 
@@ -59,5 +59,8 @@ async def test_the_night_after_makes_nothing_again(shop: Shop) -> None:
 def made(shop: Shop) -> list[tuple[int, bytes, bytes]]:
     """What stands of the evidence: when it was made, from what, and what it says."""
     with closing(sqlite3.connect(shop.folder / "tagwatch.db")) as connection:
-        rows = connection.execute("SELECT at, made_from, body FROM evidence ORDER BY key")
-        return [(at, made_from, expand(body)) for at, made_from, body in rows.fetchall()]
+        rows = connection.execute(
+            "SELECT e.at, e.made_from, e.key, e.body, n.piece, e.at FROM evidence e "
+            "JOIN evidence_now n ON n.id = e.rowid ORDER BY e.key"
+        )
+        return [(at, made_from, text_of(*text)) for at, made_from, *text in rows.fetchall()]

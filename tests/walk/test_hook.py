@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from tagwatch.ledger.codec import compress_alike, expand
+from tagwatch.ledger.codec import compress_alike, text_of
 from tests.ledger_origin import say_it_was
+from tests.stored import TEXTS
 from tests.walk.conftest import Shop
 
 DOCKERFILE = "FROM python:3.12-slim\nUSER 10001\n"
@@ -36,15 +37,15 @@ def age(shop: Shop, days: int) -> None:
             f"seen_at = seen_at - {past}"
         )
         connection.execute(f"UPDATE judged SET at = at - {past}")
-        rows = connection.execute("SELECT key, source, at, body FROM evidence").fetchall()
-        for key, source, at, body in rows:
-            document = json.loads(expand(body))
+        rows = connection.execute(f"{TEXTS.replace('SELECT', 'SELECT id, at,')}").fetchall()
+        for number, at, *text in rows:
+            document = json.loads(text_of(*text))
             document["at"] = time.strftime(
                 "%Y-%m-%dT%H:%M:%SZ", time.gmtime(at / 1e6 - days * 86400)
             )
             connection.execute(
-                "UPDATE evidence SET at = ?, body = ? WHERE key = ? AND source = ?",
-                (at - past, compress_alike(json.dumps(document).encode()), key, source),
+                "UPDATE evidence SET at = ?, body = ? WHERE rowid = ?",
+                (at - past, compress_alike(json.dumps(document).encode()), number),
             )
     connection.close()
 

@@ -45,6 +45,7 @@ from tagwatch.walk.keeping import judgements_made_from, state_of
 from tagwatch.walk.prospect import outdated_page
 from tagwatch.walk.round import rests_on_others
 from tagwatch.walk.site import Site, open_site, project_of
+from tagwatch.walk.watch_list import Keys
 
 FIRST = datetime(2026, 8, 20, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -367,7 +368,11 @@ def resting_on_others(folder: Path) -> set[bytes]:
 
 
 REDIS = Repository.parse("redis")
-SETTLED = {REDIS: Settled(made_from=b"evidence", keys=("docker.io/library/redis:7",))}
+SETTLED = {
+    REDIS: Settled(
+        made_from=b"evidence", keys=Keys(in_files=("docker.io/library/redis:7",), listed=())
+    )
+}
 TEXT = "FROM redis:7\nUSER app\n"
 UNTIL = PolicyIgnore(rule="cooldown", image="redis", reason="x", expires=date(2026, 9, 1))
 LATER = date(2026, 12, 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tagwatch.ledger.write import Ledger
 from tests.bench.measure import Command, measured
 from tests.bench.place import Place, double, paths_of
 from tests.static_registry import Stock
@@ -155,15 +156,27 @@ def test_a_night_without_news_writes_no_row_of_a_tag(place: Place) -> None:
 
 
 def test_what_is_stored_of_an_image(place: Place) -> None:
-    """The goal is 300 bytes of evidence; the answer of the run shares what is alike."""
+    """The evidence of an image is what the answer of the run lists of it, and stands there once."""
     place.scan()
     with closing(sqlite3.connect(place.folder / "ledger.db")) as connection:
-        evidence = "SELECT sum(length(body)), count(*) FROM evidence"
-        size, count = connection.execute(evidence).fetchone()
+        evidence = "SELECT count(body), count(piece_id) FROM evidence"
+        assert connection.execute(evidence).fetchone() == (0, TAGS)
         (pieces,) = connection.execute("SELECT sum(length(body)) FROM piece").fetchone()
-    assert count == TAGS
-    assert size <= 240 * TAGS
+        (documents,) = connection.execute("SELECT sum(length(raw)) FROM document").fetchone()
     assert pieces <= 160 * TAGS
+    assert documents <= 200 * TAGS, "a manifest and a config: three digests, and little more"
+
+
+def test_what_the_ledger_takes_for_a_tag(tmp_path: Path) -> None:
+    """The goal is 45 MB for 100,000 tags, ten to an image: 450 bytes each."""
+    stock = Stock(repositories=10, tags=100, shared=10)
+    with double(stock, tmp_path / "place") as place:
+        place.configure(paths_of(stock), CONCURRENCY)
+        place.scan()
+        taken = (place.folder / "ledger.db").stat().st_size
+    Ledger.open(tmp_path / "empty.db").close()
+    empty = (tmp_path / "empty.db").stat().st_size
+    assert taken - empty <= 420 * stock.repositories * stock.tags
 
 
 def test_a_first_night_asks_each_image_once(place: Place) -> None:

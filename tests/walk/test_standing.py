@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from tagwatch.api import resolve, scan_async
-from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.knowledge import Knowledge
-from tagwatch.ledger.codec import decode, encode, expand, micros
+from tagwatch.ledger.codec import encode, micros
 from tagwatch.ledger.read import Reader
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.show import serving
@@ -78,10 +77,11 @@ def standing(folder: Path, at: datetime) -> int:
     """How much evidence was not written by the night `at`, and holds until then."""
     with closing(sqlite3.connect(folder / "ledger.db")) as connection:
         held = connection.execute(
-            "SELECT body FROM evidence_now WHERE at = ?", (micros(at),)
-        ).fetchall()
-    read = [decode(Evidence, expand(body)).at for (body,) in held]
-    return sum(one is not None and one < at for one in read)
+            "SELECT count(*) FROM evidence JOIN evidence_now n ON n.id = evidence.rowid "
+            "WHERE n.at = ?1 AND evidence.at < ?1",
+            (micros(at),),
+        )
+        return int(held.fetchone()[0])
 
 
 @pytest.fixture
@@ -121,6 +121,8 @@ async def test_what_stands_is_what_would_be_gathered(
 DAMAGED = {
     "what the watch list came to": "UPDATE judged SET listed = x'00'",
     "evidence": "UPDATE evidence SET body = x'00'",
+    "its text": "UPDATE piece SET body = x'00' WHERE id IN (SELECT piece_id FROM evidence)",
+    "its text that is gone": "DELETE FROM piece WHERE id IN (SELECT piece_id FROM evidence)",
     "evidence that is gone": "DELETE FROM evidence WHERE key LIKE '%:1.30.4'",
     "evidence of nobody": "UPDATE evidence SET judged_id = NULL WHERE key LIKE '%:1.30.4'",
     "what it was made from": "UPDATE judged SET made_from = x'00'",

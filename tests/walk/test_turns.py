@@ -19,13 +19,14 @@ from tagwatch.api import scan_async
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot
-from tagwatch.ledger.codec import expand
+from tagwatch.ledger.codec import text_of
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.show import serving
 from tagwatch.walk.site import Site, open_site
 from tests.bench.place import Place, double, paths_of
 from tests.relay import Relay, relayed
 from tests.static_registry import Stock
+from tests.stored import TEXTS
 
 AT = datetime(2026, 8, 20, 2, tzinfo=UTC)
 LONG = 120.0
@@ -203,7 +204,7 @@ async def a_night(folder: Path, at: datetime, relay: Relay, *, bases_last: bool)
     result = (await scan).result
     return Night(
         result=replace(result, requests={}),
-        stored={key: expand(body) for key, body in rows(folder, "SELECT key, body FROM evidence")},
+        stored={key: text_of(key, *text) for key, *text in rows(folder, TEXTS)},
         judged=rows(folder, JUDGED),
         builds=rows(folder, BUILDS),
     )

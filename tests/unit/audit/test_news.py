@@ -15,7 +15,7 @@ from tagwatch.audit.verdict.news import differences, news_of
 from tagwatch.audit.verdict.result import LAPSED
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
-from tagwatch.publish.wording import since_sentence
+from tagwatch.publish.result_sentence import since_sentence
 from tests.audit_case import AT, audit, digest, evidence, place, seen, target
 
 LATEST = target("redis:latest")

@@ -6,11 +6,11 @@ import gc
 from datetime import UTC, datetime
 
 from tagwatch.audit.judge import judge
-from tagwatch.audit.verdict.result import Case
 from tagwatch.audit.model.evidence import Evidence, Resolution, Status
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import AccessList, Policy
 from tagwatch.audit.verdict.keeper import Keeper, Transcript
+from tagwatch.audit.verdict.result import Case
 from tagwatch.source.target import Extraction, targets_of
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)

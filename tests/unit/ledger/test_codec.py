@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
+from zlib import adler32
 
 import msgspec
 import pytest
@@ -24,6 +25,7 @@ from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.ledger.codec import (
     compress,
+    compress_document,
     compress_lines,
     decode,
     decode_quickly,
@@ -35,9 +37,15 @@ from tagwatch.ledger.codec import (
     micros,
     moment,
 )
+from tagwatch.ledger.document_dictionary import DOCUMENTS
+from tests.static_registry import Stock
 
 TIMES = st.integers(0, 4 * 10**15).map(moment)
 TEXTS = st.text(max_size=8)
+DOCUMENT_PARTS = (
+    *(b'{"digest":"', b'","size":1}', b"\x01", b"\x01" * 33, b"sha256:", b"\n", b"\0"),
+    *(f"sha256:{digit * 64}".encode() for digit in "0aAg"),
+)
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXTS,
     int: st.integers(-(2**53), 2**53),
@@ -175,3 +183,17 @@ def test_a_field_that_this_program_does_not_know_is_passed_over(read: Any) -> No
     )
     dropped = b',"line_moved_at":"2026-11-18T00:00:00Z","is_index":true}'
     assert read(Evidence, encode(evidence)[:-1] + dropped) == evidence
+
+
+@given(st.lists(st.sampled_from(DOCUMENT_PARTS) | st.binary(max_size=4), max_size=6).map(b"".join))
+def test_a_document_comes_back_byte_for_byte(raw: bytes) -> None:
+    assert expand(compress_document(raw)) == raw
+
+
+def test_of_a_manifest_its_digests_are_what_is_left() -> None:
+    image = Stock().image("team/1", "1.0.3")
+    for document, digests in ((image.manifest, 2), (image.config, 1)):
+        stored = compress_document(document)
+        assert expand(stored) == document
+        assert len(stored) <= 32 * digests + 70
+    assert adler32(DOCUMENTS) == 0x328B30B9, "what is stored names it: it is never edited"

@@ -13,7 +13,7 @@ from tagwatch.audit.model.evidence import Evidence, Resolution, Status, until
 from tagwatch.audit.model.history import Change, Interval
 from tagwatch.image.digest import digest_of
 from tagwatch.ledger.codec import encode
-from tagwatch.ledger.judged import as_of
+from tagwatch.ledger.evidence import as_of
 
 AT = datetime(2026, 1, 1, 2, 0, 0, 7, tzinfo=UTC)
 LATER = AT + timedelta(days=3)

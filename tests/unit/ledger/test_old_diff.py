@@ -209,8 +209,12 @@ def path(tmp_path: Path) -> Path:
         )
         connection.execute("UPDATE run SET evidence = x'', targets = ?", [compress(b"")])
         connection.execute("UPDATE run SET evidence = NULL, targets = NULL WHERE result IS NULL")
-        for table in ("piece", "part"):
+        for table in ("piece", "part", "source", "media_type", "document"):
             connection.execute(f"DROP TABLE {table}")
+        connection.execute(
+            "CREATE TABLE document (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, "
+            "media_type TEXT NOT NULL, raw BLOB NOT NULL) STRICT"
+        )
         stored = (
             ("move", "change", compress(old(CHANGE))),
             ("evidence", "body", old(EVIDENCE).decode()),
@@ -240,7 +244,7 @@ def path(tmp_path: Path) -> Path:
         connection.execute("CREATE TABLE finding (fingerprint TEXT PRIMARY KEY)")
         names = ("v6_diffs", "v7_names", "v8_unread", "v9_receivers", "v10_telling", "v11_origins")
         steps = ("v12_pieces", "v13_judged", "v14_first_listed", "v15_judgement", "v16_lists")
-        later = str((*names, *steps))
+        later = str((*names, *steps, "v17_texts"))
         connection.execute(f"DELETE FROM _sqlite_migrations WHERE name IN {later}")
         connection.execute("PRAGMA user_version = 5")
         connection.commit()

@@ -49,7 +49,8 @@ class Limited(Double):
 async def heads(registry: RegistryClient, double: Double) -> list[object]:
     """One HEAD a repository, all wanted at once."""
     asked = (registry.head(repository(double.host, path), "1") for path in APPS)
-    return await asyncio.gather(*asked, return_exceptions=True)
+    answers: list[object] = await asyncio.gather(*asked, return_exceptions=True)
+    return answers
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "0.2"}], ids=["untold", "told"])
