@@ -122,7 +122,10 @@ def _explained(document: ConfigDocument, form: Any, start: Keys, error: str) -> 
     known = [text for one in _alternatives(kind) for text in _literals(one)]
     if message.startswith("Invalid enum value") and known:
         shown = message.removeprefix("Invalid enum value ")
-        return document.error(path, f"unknown value {shown}", hint=f"one of: {', '.join(known)}")
+        forms = next((_keys_hint(one) for one in _alternatives(kind) if _is_form(one)), "")
+        also = f"; or {forms}" if forms else ""
+        hint = f"one of: {', '.join(known)}{also}"
+        return document.error(path, f"unknown value {shown}", hint=hint)
     hint = next(_descriptions(kind), "") or _keys_hint(kind)
     if "matching regex" in message:
         return document.error(path, "not of the expected form", hint=hint)

@@ -187,8 +187,8 @@ class RoutedRegistry:
 
     @property
     def may_refuse_room(self) -> bool:
-        """See `PullRoom`."""
-        return True
+        """See `PullRoom`: True where any that may be asked counts pulls."""
+        return any(one.may_refuse_room for one in self._all() if isinstance(one, PullRoom))
 
     def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
         """See `PullRoom`. What mirrors have costs the origin nothing: it is not asked for room."""

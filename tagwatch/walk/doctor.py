@@ -55,9 +55,9 @@ class Workers:
 
     @property
     def is_well(self) -> bool:
-        """True where every worker can be asked, and can use what it found."""
+        """True where every worker can be asked, and reads every registry with what it found."""
         logins = [login for found in self.logins.values() for login in found.values()]
-        return self.problem is None and not any(login.problem for login in logins)
+        return self.problem is None and not any(one.problem or one.failure for one in logins)
 
 
 def examined_by(text: str, site: Site) -> Examined:
@@ -106,11 +106,13 @@ async def examine(
         return tuple(await asyncio.gather(*diagnoses))
 
 
-async def examine_workers(hosts: Iterable[str], site: Site) -> Workers | None:
+async def examine_workers(found: Iterable[Diagnosis], site: Site) -> Workers | None:
     """Return what the workers of the configured cluster find to log in with; None: there is none.
 
-    A cluster that cannot be reached is a problem. Cost: no request to a registry.
+    A cluster that cannot be reached is a problem. Cost: each worker asks each registry that was
+    `found` from here.
     """
+    paths = {one.host: one.repository for one in found}
     settings = {
         host: RegistrySettings(**options) for host, options in site.settings.registries.items()
     }
@@ -121,11 +123,11 @@ async def examine_workers(hosts: Iterable[str], site: Site) -> Workers | None:
             async with open_slot(RegistrySlot(registries, settings), site) as slot:
                 if not isinstance(slot, Spread):
                     return None
-                found = await slot.logins(sorted(set(hosts)))
+                logins = await slot.logins(paths)
         except (TagwatchError, OSError) as error:
             told = error if isinstance(error, TagwatchError) else UnavailableError(str(error))
             return Workers(address=engine.address, problem=told)
-    return Workers(address=engine.address, logins=found)
+    return Workers(address=engine.address, logins=logins)
 
 
 def _in_use(
@@ -225,7 +227,9 @@ def _cluster_row(workers: Workers) -> dict[str, Any]:
                 "worker": worker,
                 "credentials": {host: login.origin for host, login in sorted(found.items())},
                 "problems": {
-                    host: login.problem for host, login in sorted(found.items()) if login.problem
+                    host: login.problem or login.failure
+                    for host, login in sorted(found.items())
+                    if login.problem or login.failure
                 },
             }
             for worker, found in workers.logins.items()
@@ -259,7 +263,9 @@ def doctor_text(
         if one.quota is not None:
             lines.append(f"  quota       {one.quota.remaining} of {one.quota.limit} pulls left")
         for error in (one.failure, one.credential_problem):
-            if error is not None:
+            if error is not None and workers is not None:
+                lines.append(f"  from here   {error.message}; a scan asks from the workers, below")
+            elif error is not None:
                 lines.append(f"  problem     {error.message}")
                 lines += [f"  do          {error.hint}"] if error.hint else []
     lines = lines or ["no registry is in use"]
@@ -284,6 +290,10 @@ def _worker_lines(workers: Workers) -> Iterator[str]:
         for host, login in sorted(found.items()):
             told = f"cannot be used: {login.problem}" if login.problem else login.origin
             yield f"    credential  {host}: {told or 'none found: anonymous'}"
+            if login.failure:
+                yield f"    problem     {login.failure}"
+    if trouble is None and not workers.is_well:
+        yield "  do          log in on every worker: as the user that runs it"
 
 
 def _alert_lines(alerts: AlertsAnswer) -> Iterator[str]:

@@ -11,7 +11,7 @@ import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -134,9 +134,9 @@ class RegistrySlot:
         """See `Home.login_finder`."""
         return find_logins
 
-    def login_question(self, hosts: Iterable[str]) -> bytes:
+    def login_question(self, paths: Mapping[str, str]) -> bytes:
         """See `Home.login_question`."""
-        return msgspec.msgpack.encode((list(hosts), self._settings))
+        return msgspec.msgpack.encode((paths, self._settings))
 
     def name(self, host: str) -> str:
         """See `Home.name`."""
@@ -168,18 +168,31 @@ async def open_elsewhere(packed: bytes, recall: Recall) -> AsyncIterator[Registr
 
 
 async def find_logins(question: bytes) -> bytes:
-    """Return where this process finds a login for each registry; see `Home.login_finder`."""
-    asked = msgspec.msgpack.decode(question, type=tuple[list[str], dict[str, RegistrySettings]])
-    hosts, settings = asked
-    found: dict[str, Login] = {}
+    """Return where this process finds a login for each registry; see `Home.login_finder`.
+
+    Each registry is asked as `doctor` asks it.
+    """
+    from tagwatch.registry.diagnosis import diagnose  # only doctor wants to know
+
+    asked = msgspec.msgpack.decode(
+        question, type=tuple[dict[str, str], dict[str, RegistrySettings]]
+    )
+    paths, settings = asked
     async with open_registries(settings, environment=os.environ, home=Path.home()) as registries:
-        for host in hosts:
-            told = await registries.client(host).credentials.find("")
-            found[host] = Login(
-                origin=told.credential.origin if told.credential else None,
-                problem=told.problem.message if told.problem else "",
+        now = datetime.now(UTC)
+        found = await asyncio.gather(
+            *(diagnose(registries, host, path, at=now) for host, path in paths.items())
+        )
+    return encode_logins(
+        {
+            host: Login(
+                origin=one.credential,
+                problem=one.credential_problem.message if one.credential_problem else "",
+                failure=one.failure.message if one.failure else "",
             )
-    return encode_logins(found)
+            for host, one in zip(paths, found, strict=True)
+        }
+    )
 
 
 def broken_snapshot(repository: Repository, at: datetime, error: Exception) -> RepositorySnapshot:

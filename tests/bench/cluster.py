@@ -1,24 +1,36 @@
 """What a Dask cluster costs and spares, beside one process, and whether it keeps to limits.
 
-    python -m tests.bench cluster [--small] [--nights]
+    python -m tests.bench cluster [--small] [--nights | --shares]
 
 The registries answer after 50 ms, eight requests at a time, and count what they are asked; a first
 night and an unchanged one. CPU is that of the command, and of scheduler and workers while it ran.
 `--nights`: twenty registries with different limits for three nights, each beside one process.
+`--shares`: where the CPU of a scan goes, and what it would cost to judge elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import signal
+import sqlite3
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
+from tagwatch.api import scan_async
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.ledger.codec import decode_quickly, encode, expand
+from tagwatch.walk.site import open_site
 from tests.bench.measure import TAGWATCH, Command, Cost, measured
+from tests.bench.place import double, paths_of
 from tests.cluster import LIMITS, Cluster, Estate, serving_cluster, serving_estate
 from tests.static_registry import Stock
 
@@ -141,14 +153,103 @@ def exceeded(number: int, told: Any) -> str:
     return ""
 
 
+PARTS = (
+    ("tagwatch/ledger/", "ledger"),
+    ("tagwatch/audit/fact/", "gather"),
+    ("tagwatch/walk/bases.py", "match"),
+    ("tagwatch/audit/base/", "match"),
+    ("tagwatch/audit/judge.py", "judge"),
+    ("tagwatch/audit/rule/", "judge"),
+    ("tagwatch/audit/verdict/", "judge"),
+    ("tagwatch/walk/verdicts.py", "explain"),
+    ("tagwatch/crawl/", "ask"),
+    ("tagwatch/registry/", "ask"),
+    ("aiohttp", "ask"),
+)
+"""By a part of a file's path, the step that the innermost of these files is about."""
+PURE = ("match", "gather", "judge")
+
+
+def shares(folder: Path, *, small: bool) -> None:
+    """Print where the CPU of three nights goes, by samples, and what judging elsewhere costs.
+
+    What is stored goes there, where it was not read in the same run, and the builds of bases to
+    each worker; evidence and findings come back.
+    """
+    stock = Stock(repositories=30 if small else 300, tags=5)
+    tags = stock.repositories * stock.tags
+    with double(stock, folder) as place:
+        place.configure(paths_of(stock), 32, bases="team/1")
+        for night, moves in (("first", 0), ("unchanged", 0), ("a third moved", tags // 3)):
+            place.let_move(moves)
+            used, steps, findings = sampled(place.folder)
+            told = ", ".join(
+                f"{step} {100 * count / steps.total():.0f} %" for step, count in steps.most_common()
+            )
+            pure = sum(steps[step] for step in PURE) / steps.total()
+            print(f"{night}: {used:.2f} s CPU: {told}")
+            print(
+                f"  match, gather and judge: {1000 * used * pure / tags:.2f} ms a tag, {pure:.0%}"
+            )
+        with closing(sqlite3.connect(place.folder / "ledger.db")) as connection:
+            stored, builds, documents = (
+                [expand(raw) for (raw,) in connection.execute(f"SELECT {column} FROM {table}")]
+                for column, table in (
+                    ("body", "evidence"),
+                    ("body", "base_build"),
+                    ("raw", "document"),
+                )
+            )
+    begun = time.process_time()
+    evidence = [decode_quickly(Evidence, raw) for raw in stored]
+    decoded = time.process_time() - begun
+    for name, values in (("evidence", evidence), ("findings", findings)):
+        begun = time.process_time()
+        size = sum(len(encode(one)) for one in values)
+        spent = 1000 * (time.process_time() - begun) / tags
+        print(
+            f"{name}: {len(values)}, {size / tags:,.0f} bytes a tag, encoding {spent:.3f} ms a tag"
+        )
+    print(f"decoding evidence: {1000 * decoded / tags:.3f} ms a tag")
+    print(f"documents: {sum(map(len, documents)) / tags:,.0f} bytes a tag")
+    print(f"builds of bases: {len(builds)}, {sum(map(len, builds)):,} bytes to each worker")
+
+
+def sampled(folder: Path) -> tuple[float, Counter[str], Sequence[object]]:
+    """Scan in this process: the CPU seconds, the samples of each step, and the findings."""
+    steps: Counter[str] = Counter()
+
+    def sample(_: int, frame: FrameType | None) -> None:
+        while frame is not None:
+            for part, step in PARTS:
+                if part in frame.f_code.co_filename:
+                    steps[step] += 1
+                    return
+            frame = frame.f_back
+        steps["other"] += 1
+
+    site = open_site(folder / "tagwatch.yaml", environment={})
+    before = signal.signal(signal.SIGPROF, sample)
+    begun = time.process_time()
+    signal.setitimer(signal.ITIMER_PROF, 0.001, 0.001)
+    try:
+        found = asyncio.run(scan_async(site))
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+    return time.process_time() - begun, steps, found.result.findings
+
+
 def main() -> None:
-    """The table, or the nights."""
+    """The table, the nights, or the shares."""
     parser = argparse.ArgumentParser(description="a cluster beside one process")
     parser.add_argument("--small", action="store_true", help="few repositories")
     parser.add_argument("--nights", action="store_true", help="limits and intervals instead")
+    parser.add_argument("--shares", action="store_true", help="where CPU goes instead")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        (three_nights if options.nights else table)(Path(folder), small=options.small)
+        study = three_nights if options.nights else shares if options.shares else table
+        study(Path(folder), small=options.small)
 
 
 if __name__ == "__main__":

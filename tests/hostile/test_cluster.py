@@ -155,6 +155,56 @@ async def test_addresses_that_are_none(tmp_path: Path, dask: str, said: str) -> 
     assert said in text
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"cert": "nowhere.pem"}, r"security\.cert: '.*nowhere.pem' cannot be read: No such file"),
+        ({"ca": "tagwatch.yaml"}, r"security\.ca: '.*tagwatch.yaml' is no CA: "),
+        ({"key": "b-key.pem"}, r"security\.cert, key: '.*a.pem' and '.*b-key.pem' are no pair: "),
+    ],
+    ids=["missing", "no certificate", "another one's key"],
+)
+async def test_files_of_tls_that_are_of_no_use(
+    tmp_path: Path, change: dict[str, str], said: str
+) -> None:
+    """It is said of the file, and not of a scheduler that nobody has asked."""
+    place = Workplace(tmp_path)
+    for name in ("a", "b"):
+        certificate(trustme.CA(), tmp_path, name)
+    files = {"ca": "a-ca.pem", "cert": "a.pem", "key": "a-key.pem", **change}
+    security = ", ".join(f"{key}: {name}" for key, name in files.items())
+    place.write(
+        "tagwatch.yaml",
+        "watch: [{image: registry.example/a}]\n"
+        f"engine: {{dask: {{address: 'tls://127.0.0.1:1', security: {{{security}}}}}}}\n",
+    )
+    assert re.search(said, (await place.run("scan")).is_clean_error(2))
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff" * 64])
+async def test_what_answers_is_no_scheduler(tmp_path: Path, answer: bytes) -> None:
+    """Its first eight bytes are a length to Dask, larger than any memory."""
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(answer)
+        with suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    listener = await asyncio.start_server(hear, "127.0.0.1", 0)
+    address = f"tcp://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    place = Workplace(tmp_path)
+    place.write(
+        "tagwatch.yaml",
+        "watch: [{image: registry.example/a}]\n"
+        f"engine: {{dask: {{address: '{address}', wait: 1s}}}}\n",
+    )
+    said = (await place.run("scan")).is_clean_error(2)
+    assert f"no Dask scheduler answers at '{address}'\n" in said
+    listener.close()
+
+
 @promised(
     "a cluster",
     "everything that a run sends to a scheduler",

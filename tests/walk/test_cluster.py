@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cluster import LIMITS, Cluster, Estate, serving_cluster, serving_estate
+from tests.registry.doubles.warehouse import PASSWORD, USER, Double
 from tests.static_registry import Stock
 from tests.walk.command import Workplace
 from tests.walk.conftest import Shop
@@ -40,6 +43,40 @@ async def test_a_scan_on_a_cluster_finds_the_same(shop: Shop, cluster: Cluster) 
     assert [one["fingerprint"] for one in there.json["findings"]] == [
         one["fingerprint"] for one in here.json["findings"]
     ]
+
+
+async def test_doctor_and_scan_speak_of_the_workers_logins(
+    tmp_path: Path, cluster: Cluster
+) -> None:
+    """A registry that this machine may not read, and that workers may once they are logged in."""
+    double, place = Double(), Workplace(tmp_path, {"HOME": str(tmp_path)})
+    double.warehouse.push("team/app", "1.0.0")
+    double.private.add("team/app")
+    async with double.serving():
+        place.write(
+            "tagwatch.yaml",
+            f"watch: [{{image: '{double.host}/team/app'}}]\nengine: {dask(cluster)}\n"
+            f"registries: {{'{double.host}': {{endpoint: '{double.url}'}}}}\n",
+        )
+        nobody = await place.run("doctor")
+        scan = await place.run("scan", "--no-alerts", "--format", "json")
+        login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        docker = cluster.folder / ".docker" / "config.json"
+        docker.parent.mkdir()
+        docker.write_text(json.dumps({"auths": {double.host: {"auth": login}}}))
+        known = await place.run("doctor")
+        docker.unlink()
+    assert nobody.code == 1
+    denied = f"{double.host}: listing the tags of 'team/app': denied (401 UNAUTHORIZED)"
+    assert f"  from here   {denied}; a scan asks from the workers, below\n" in nobody.out
+    assert nobody.out.count(f"    problem     {denied}\n") == 2
+    assert nobody.out.endswith("  do          log in on every worker: as the user that runs it\n")
+    (failure,) = scan.json["failures"]
+    assert failure["hint"].endswith("; that is the login of the cluster's workers")
+    assert known.code == 0, "what this machine reaches is no matter"
+    assert f"  from here   {denied}" in known.out
+    assert known.out.count(f"    credential  {double.host}: {docker} ({double.host})\n") == 2
+    assert "problem" not in known.out
 
 
 async def nights(estate: Estate, engine: str, count: int) -> tuple[list[Any], list[Any]]:

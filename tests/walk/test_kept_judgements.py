@@ -370,7 +370,8 @@ def resting_on_others(folder: Path) -> set[bytes]:
 REDIS = Repository.parse("redis")
 SETTLED = {
     REDIS: Settled(
-        made_from=b"evidence", keys=Keys(in_files=("docker.io/library/redis:7",), listed=())
+        made_from=b"evidence",
+        keys=Keys(in_files=("docker.io/library/redis:7",), listed=()),
     )
 }
 TEXT = "FROM redis:7\nUSER app\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,20 @@ if TYPE_CHECKING:
     from distributed import Security
 
 __all__ = ["Certificate", "connected"]
+
+_NO_SCHEDULER = (
+    OSError, ValueError, TypeError, RuntimeError, LookupError, ArithmeticError, EOFError,
+    MemoryError,
+)  # fmt: skip
+"""What Dask raises where nobody answers, or something else does: its lengths are any number."""
+_NO_TLS_HINT = (
+    "start one with `dask scheduler` (one with TLS wants tls:// and `security`), "
+    "or set `engine: local`"
+)
+_TLS_HINT = (
+    "start one with `dask scheduler --protocol tls`; its certificate and `security.cert` are both "
+    "of the CA in `security.ca`"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +56,8 @@ async def connected(
     plain text beyond this machine.
     """
     await _check_reach(address, certificate, insecure=insecure)
+    if certificate is not None:
+        _check_files(certificate)
     try:
         from distributed import Client
         from distributed.versions import VersionMismatchWarning
@@ -60,15 +77,38 @@ async def connected(
             timeout=wait_seconds,
             security=_security(certificate),
         )
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
+    except _NO_SCHEDULER as error:
         # without a certificate of theirs, or with one that they do not know, they hang up
-        told = f": {error}"[:200] if certificate is not None else ""
+        told = f": {error}".partition(". ")[0][:200] if certificate is not None else ""
         raise ConfigError(
             f"no Dask scheduler answers at {address!r}{told}",
-            hint="start one with `dask scheduler`, or set `engine: local`",
+            hint=_NO_TLS_HINT if certificate is None else _TLS_HINT,
         ) from error
     async with client:
         yield client
+
+
+def _check_files(certificate: Certificate) -> None:
+    """Raise `ConfigError` where a file of TLS cannot be read, or holds something else."""
+    for name in ("ca", "cert", "key"):
+        path: Path = getattr(certificate, name)
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise ConfigError(
+                f"engine.dask.security.{name}: {str(path)!r} cannot be read: {error.strerror}",
+                hint="paths are relative to tagwatch.yaml",
+            ) from error
+    context, what = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), f"ca: {str(certificate.ca)!r} is no CA"
+    try:
+        context.load_verify_locations(certificate.ca)
+        what = f"cert, key: {str(certificate.cert)!r} and {str(certificate.key)!r} are no pair"
+        context.load_cert_chain(certificate.cert, certificate.key, password="")
+    except ssl.SSLError as error:
+        raise ConfigError(
+            f"engine.dask.security.{what}: {error.reason or error}",
+            hint="all three are PEM; the key has no password",
+        ) from error
 
 
 def _security(certificate: Certificate | None) -> Security:

@@ -88,10 +88,9 @@ class _Slots:
         """See `Slot.lanes`."""
         return _LANES
 
-    async def logins(self, hosts: Iterable[str]) -> Mapping[str, Mapping[str, Login]]:
+    async def logins(self, paths: Mapping[str, str]) -> Mapping[str, Mapping[str, Login]]:
         """See `Spread.logins`."""
-        hosts = list(hosts)
-        asked = self._home.login_question(hosts)
+        asked = self._home.login_question(paths)
         found: dict[str, Mapping[str, Login]] = {}
         for worker, told in sorted(
             (await self._cluster.on_each(self._home.login_finder, asked)).items()
@@ -100,7 +99,7 @@ class _Slots:
                 found[worker] = decode_logins(told)
             else:
                 problem = f"{type(told).__name__}: {told}"[:200]
-                found[worker] = dict.fromkeys(hosts, Login(problem=problem))
+                found[worker] = dict.fromkeys(paths, Login(problem=problem))
         return found
 
     async def end(self) -> None:

@@ -32,6 +32,8 @@ class Login:
 
     origin: str | None = None
     problem: str = ""
+    failure: str = ""
+    """Why the registry cannot be read, with the login or without one."""
 
 
 class Slot(Protocol):
@@ -72,8 +74,11 @@ class Slot(Protocol):
 class Spread(Protocol):
     """A slot that is in several places, each with logins of its own."""
 
-    async def logins(self, hosts: Iterable[str]) -> Mapping[str, Mapping[str, Login]]:
-        """Return what each place finds to log in with, by place and host. Asks no registry."""
+    async def logins(self, paths: Mapping[str, str]) -> Mapping[str, Mapping[str, Login]]:
+        """Return what each place finds to log in with, by place and host, and whether it serves.
+
+        `paths`: of each host a repository to try, empty where none is known.
+        """
 
 
 Opener = Callable[[bytes, Recall], AbstractAsyncContextManager[Slot]]
@@ -100,7 +105,7 @@ class Home(Slot, Protocol):
     def login_finder(self) -> Callable[[bytes], Awaitable[bytes]]:
         """What finds logins in another process, and can be named; see `login_question`."""
 
-    def login_question(self, hosts: Iterable[str]) -> bytes:
+    def login_question(self, paths: Mapping[str, str]) -> bytes:
         """Return what `login_finder` is asked; it answers as `message.encode_logins` writes."""
 
     def name(self, host: str) -> str:

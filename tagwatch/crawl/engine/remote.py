@@ -14,10 +14,10 @@ from tagwatch.crawl.engine.message import Harvest, Parcel, decode_harvest, encod
 from tagwatch.crawl.image_reader import Before
 from tagwatch.crawl.refusal import nothing_read, refused
 from tagwatch.crawl.task import CrawlTask
-from tagwatch.errors import ConfigError, RegistryError, TagwatchError, WorkerError
+from tagwatch.errors import ConfigError, DeniedError, RegistryError, TagwatchError, WorkerError
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import RepositorySnapshot
-from tagwatch.value import dataclass, field
+from tagwatch.image.snapshot import Failure, RepositorySnapshot
+from tagwatch.value import dataclass, field, replace
 
 __all__ = ["RemoteSlot"]
 
@@ -76,7 +76,7 @@ class RemoteSlot:
                 found: RepositorySnapshot = await self._ask(call, before)
         except RegistryError as error:
             return nothing_read(refused(task.repository, error, None), task.at)
-        return found
+        return replace(found, failures=tuple(map(_of_a_worker, found.failures)))
 
     async def below(self, prefix: Repository, path: str) -> Below:
         """See `Slot.below`."""
@@ -84,7 +84,7 @@ class RemoteSlot:
             found: Below = await self._ask(_Call(prefix=(prefix, path)), None)
         except RegistryError as error:
             return Below(failure=refused(prefix, error, None))
-        return found
+        return replace(found, failure=found.failure and _of_a_worker(found.failure))
 
     def expect(self, repositories: Iterable[Repository]) -> None:
         """See `Slot.expect`."""
@@ -239,6 +239,13 @@ class RemoteSlot:
                 self._alone = number
                 self._send(number, call)
                 return
+
+
+def _of_a_worker(failure: Failure) -> Failure:
+    """Return a failure with a hint that says whose login it is about."""
+    if failure.code != DeniedError.code:
+        return failure
+    return replace(failure, hint=f"{failure.hint}; that is the login of the cluster's workers")
 
 
 def _worker_error(error: BaseException) -> WorkerError:

@@ -237,7 +237,7 @@ def test_an_empty_file_is_the_built_in(tmp_path: Path) -> None:
         ("reports: {formats: [jsn]}", "1:21", ["json"]),
         ('schedule: {cron: "0 2 * *"}', "1:19", ["five fields"]),
         ('schedule: {cron: "0 2 * * *", timezone: Mars/Base}', "1:41", ["Mars/Base"]),
-        ("engine: daks", "1:9", ["local"]),
+        ("engine: dask", "1:9", ["one of: local; or a mapping with keys among: dask, plugin"]),
         ("engine: {dask: {}}", "1:10", ["'address' is missing"]),
         ("engine: {}", "1:1", ["one engine"]),
         ("engine: {plugin: {name: rai}}", "1:25", ["unknown engine 'rai'"]),
