@@ -60,7 +60,7 @@ async def scan_and_publish(
 
     Then the ledger drops what is older than its retention. Alerts go out though reports cannot be
     written, and the other way round; the first error is raised at the end. Reports come second, so
-    that they tell what was not delivered, and then the site of all projects, where one is asked for.
+    that they tell what was not delivered, and the site of all projects third, if it is asked for.
     `tell` is called with what is odd and keeps nothing from working: a healthcheck that was not
     taken.
     """

@@ -61,7 +61,7 @@ def test_where_a_rule_is_explained() -> None:
     assert report == "https://reports.example/a/rules.html#rule-cooldown"
     for said in ("https://reports.example/a", "https://reports.example/a/index.html"):
         assert rule_page("cooldown", "", said) == report
-    assert rule_page("cooldown", "", "") == ""
+    assert rule_page("cooldown", "", "") == rule_page("cooldown", "", "reports/") == ""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
