@@ -71,8 +71,8 @@ audit:
 screenshots: setup
 	@$(VENV)/python -m tests.screenshots
 
-docs: setup
-	@$(VENV)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+docs: setup  # all pages: the titles of others stand beside each
+	@$(VENV)/python -m sphinx -W --keep-going -q -a -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 docs-links: setup

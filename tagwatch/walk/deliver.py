@@ -406,7 +406,8 @@ def rule_page(name: str, documentation: str, report_url: str) -> str:
     if documentation and _NOWHERE not in documentation:
         return f"{documentation.rstrip('/')}/rules/{name}.html"
     folder = re.sub(r"[^/]+\.html$", "", report_url).rstrip("/")  # of index.html, if it is named
-    return f"{folder}/rules.html#rule-{name}" if report_url else ""
+    is_whole = report_url.startswith(("https://", "http://"))  # as SARIF wants it
+    return f"{folder}/rules.html#rule-{name}" if is_whole else ""
 
 
 def _part(text: str, name: str) -> str:

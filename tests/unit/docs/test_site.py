@@ -61,7 +61,7 @@ def test_where_a_rule_is_explained() -> None:
     assert report == "https://reports.example/a/rules.html#rule-cooldown"
     for said in ("https://reports.example/a", "https://reports.example/a/index.html"):
         assert rule_page("cooldown", "", said) == report
-    assert rule_page("cooldown", "", "") == ""
+    assert rule_page("cooldown", "", "") == rule_page("cooldown", "", "reports/") == ""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -80,16 +80,29 @@ def test_commands_on_pages_are_understood(page: Path) -> None:
             pytest.fail(f"{line}: {error}")
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_within_a_sentence_are_understood(page: Path) -> None:
+    """Also those that lack what a reader has to fill in."""
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for line in re.findall(r"`tagwatch ([^`]+)`", text):
+        name, *rest = shlex.split(line.replace("\n", " ").partition(" > ")[0])
+        if name.startswith("-") or name in ("help", "COMMAND") or re.search(r"[…\[|]", line):
+            continue
+        assert name in COMMANDS, line
+        try:
+            parsed(name, load(name), rest)
+        except TagwatchError as error:
+            assert re.search("required|expected (one|at least)", error.message), f"{line}: {error}"
+
+
 def _shown(page: Path) -> Iterator[str]:
     """The commands of a page's blocks, without what a shell does with them."""
     for language, block in _BLOCK.findall(page.read_text("utf-8")):
-        if language not in ("console", "text", "yaml"):
+        if language not in ("console", "sh", "text", "yaml"):
             continue
-        for line in block.split("\n"):
-            begin = "$ tagwatch " if language == "console" else "run: tagwatch "
-            _, found, rest = line.partition(begin)
-            if found:
-                yield "tagwatch " + re.split(r" (?:\||<|>|&&) ", rest)[0]
+        begin = r"^ *\$ " if language == "console" else r"^(?:.*(?:run: |&& )| *- )?"
+        for found in re.finditer(rf"{begin}(tagwatch (?!\w+: ).+)", block, re.MULTILINE):
+            yield re.split(r" (?:\||<|>|&&) ", found[1])[0]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

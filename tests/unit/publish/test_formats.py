@@ -15,7 +15,9 @@ import pytest
 from tagwatch.audit.model.finding import Finding, Severity, causes_of
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish import github, gitlab, junit, markdown, sarif
+from tagwatch.publish.interface import RuleText
 from tagwatch.publish.result_sentence import remark_sentences
+from tagwatch.walk.deliver import rule_page
 from tests.publish_hostile import hostile
 from tests.publish_sample import sample, sample_context
 
@@ -141,6 +143,18 @@ def test_sarif_keeps_the_fingerprint_of_the_first_place_when_another_is_added() 
         for number in (1, 4)
     )
     assert one["partialFingerprints"] == four["partialFingerprints"]
+
+
+def test_sarif_leads_to_the_page_of_a_rule_that_has_one() -> None:
+    """`helpUri` is a whole address (SARIF 3.49.12), so it is left out where there is none."""
+    page = rule_page("tag-latest", "", "https://reports.example/shop/")
+    texts = {"tag-latest": RuleText(title="latest", page=page)}
+    told = sarif.render(sample(), replace(sample_context(), rules=texts))
+    rules = {one["id"]: one for one in json.loads(told)["runs"][0]["tool"]["driver"]["rules"]}
+    assert rules["tag-latest"]["helpUri"] == (
+        "https://reports.example/shop/rules.html#rule-tag-latest"
+    )
+    assert "helpUri" not in rules["tag-replaced"]
 
 
 def test_sarif_bounds_what_it_says_of_a_cause() -> None:
