@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 
-from tagwatch.audit.judge import Case, judge
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import ConfigError, InputError, NothingToReadError, UsageError
 from tagwatch.source.target import Extraction, Problem, Target, Targets, is_replaced, qualify
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
 
+    from tagwatch.audit.judge import Case
     from tagwatch.audit.model.evidence import Evidence, Resolution
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
@@ -373,6 +373,8 @@ def _check(
     expired = _expired(lookup.evidence, site)
     if strategy is not None and expired:
         lookup = replace(lookup, evidence=_unexpired(lookup.evidence, expired))
+    from tagwatch.audit.judge import Case, judge
+
     case = Case(
         at=site.at,
         files=files.extractions,
@@ -474,6 +476,8 @@ def _with_known_before(before: _Before, case: Case, site: Site, options: CheckOp
     # offline: images that only the old files name are worth no request
     remembered = look_up(files.targets, site, Asking(offline=True)).evidence
     evidence = {**remembered, **case.evidence}
+    from tagwatch.audit.judge import judge
+
     judged = judge(
         replace(case, files=files.extractions, evidence=evidence, problems=files.problems),
         site.policy,
@@ -632,6 +636,8 @@ async def _scan(
         patience=Patience(stop=stop),
         progress=progress,
     )
+    from tagwatch.audit.judge import Case, judge
+
     case = Case(
         at=site.at,
         files=(*files.extractions, *_watch_list(seen.watched)),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tagwatch.errors import InputError, cannot_write
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.audit.verdict.baseline import Baseline
 

@@ -56,7 +56,9 @@ def render(result: AuditResult, context: PublishContext) -> str:
     paint = _Paint(enabled=context.color)
     width = _width(context)
     together = _unchecked_together(result.findings)
-    unread, brief, alone = [], [], []
+    unread: list[Finding] = []
+    brief: list[Finding] = []
+    alone: list[Finding] = []
     for finding in result.findings:
         if finding.rule == UNCHECKED and "images" in finding.evidence:
             unread.append(finding)
