@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tagwatch.audit.judge import judge
 from tagwatch.audit.verdict.result import AuditResult, Case, with_fix_lines
 from tagwatch.errors import UsageError
 from tagwatch.value import dataclass, field, replace
@@ -353,6 +352,8 @@ def _check(
     expired = lookup.expired(site)
     if strategy is not None:
         lookup = lookup.without(expired)
+    from tagwatch.audit.judge import judge  # `resolve` judges nothing
+
     case = Case(
         at=site.at,
         files=files.extractions,

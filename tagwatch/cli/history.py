@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.question import bring
 from tagwatch.cli.shell import answer, answer_text, note, open_site, warn
 from tagwatch.errors import UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

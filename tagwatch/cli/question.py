@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tagwatch.cli.command import build_args_of
 from tagwatch.cli.shell import note, warn
 from tagwatch.value import replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping

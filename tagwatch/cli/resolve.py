@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.question import add_asking, asking_of, bring
@@ -12,6 +11,7 @@ from tagwatch.cli.shell import answer, answer_text, note, open_site, progress_sh
 from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.value import replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from datetime import datetime

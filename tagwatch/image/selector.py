@@ -11,8 +11,7 @@ import re
 from enum import StrEnum
 
 from tagwatch.errors import InvalidReferenceError, UsageError
-from tagwatch.image.pattern import compile_pattern
-from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.reference import Reference, Repository, is_tag
 from tagwatch.value import dataclass
 
 __all__ = [
@@ -26,10 +25,11 @@ __all__ = [
 ]
 
 _MAX_SELECTOR = 256
-_WILDCARD = re.compile(r"(?<![^-])((?:[A-Za-z]+[._]?)?\d+(?:\.\d+)*)((?:\.[xX*])+)(?![^-_])")
-_ANY_VERSION = re.compile(r"[xX*]-(.+)")
-_COMPARATOR = re.compile(r"(>=|<=|!=|==|=|>|<)\s*([^\s,<>=!]+)\s*,?\s*")
-_TAG_TEXT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_JOKERS = frozenset("xX*")
+# As text: most of what is asked for is a plain tag.
+_WILDCARD = r"(?<![^-])((?:[A-Za-z]+[._]?)?\d+(?:\.\d+)*)((?:\.[xX*])+)(?![^-_])"
+_ANY_VERSION = r"[xX*]-(.+)"
+_COMPARATOR = r"(>=|<=|!=|==|=|>|<)\s*([^\s,<>=!]+)\s*,?\s*"
 _HINT = "write 6.2.x, ~6.2, ^6, '>=6.2 <8', /regex/ or *, each with its variant: 3.12.x-slim"
 
 
@@ -145,15 +145,17 @@ def _exact_or_range(text: str, written: str) -> Selector:
         comparators: tuple[Comparator, ...] = (Comparator(operator=written[0], text=written[1:]),)
     elif written[0] in "<>=!":
         comparators = _comparators(written)
-    elif match := _WILDCARD.search(written):
+    elif _JOKERS.isdisjoint(written):
+        comparators = ()
+    elif match := re.search(_WILDCARD, written):
         base = written[: match.end(1)] + written[match.end() :]
         comparators = (Comparator(operator="x", text=base),)
-    elif match := _ANY_VERSION.fullmatch(written):
+    elif match := re.fullmatch(_ANY_VERSION, written):
         comparators = (Comparator(operator="any", text=match[1]),)
     else:
         comparators = ()
     for bound in comparators or (Comparator(operator="", text=written),):
-        if not _TAG_TEXT.fullmatch(bound.text):
+        if not is_tag(bound.text):
             raise _unusable(text, f"{bound.text!r} is no version")
         if bound.operator not in ("", "any") and not any(map(str.isdigit, bound.text)):
             raise _unusable(text, f"{bound.text!r} has no number")
@@ -163,9 +165,9 @@ def _exact_or_range(text: str, written: str) -> Selector:
 
 def _comparators(written: str) -> tuple[Comparator, ...]:
     found: list[Comparator] = []
-    position = 0
+    position, form = 0, re.compile(_COMPARATOR)
     while position < len(written):
-        match = _COMPARATOR.match(written, position)
+        match = form.match(written, position)
         if match is None:
             raise _unusable(written, f"{written[position:]!r} is no comparison")
         operator = "=" if match[1] == "==" else match[1]
@@ -177,6 +179,8 @@ def _comparators(written: str) -> tuple[Comparator, ...]:
 def _regex(written: str) -> str:
     if len(written) < 3 or not written.endswith("/"):
         raise _unusable(written, "a regular expression stands between two slashes")
+    from tagwatch.image.pattern import compile_pattern  # few write one
+
     return compile_pattern(written[1:-1]).pattern
 
 

@@ -16,7 +16,6 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
-from typing import Self
 
 from tagwatch.audit.model.history import UNRECORDED, Change, Interval, Seen
 from tagwatch.errors import LedgerError
@@ -25,9 +24,14 @@ from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import compress, digest_to_bytes, encode, micros
 from tagwatch.ledger.connection import Translated, connect_read_only
 from tagwatch.ledger.read import CONFIGURED, Reader
-from tagwatch.ledger.sight import Interned
 from tagwatch.ledger.timeline import preceded
 from tagwatch.value import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
+    from tagwatch.ledger.sight import Interned
 
 __all__ = ["Past", "WithExtracts", "drop_pasts", "past_of", "store_pasts"]
 
@@ -120,6 +124,8 @@ def store_pasts(connection: sqlite3.Connection, place: str, pasts: Iterable[Past
             "INSERT INTO main.repository (registry, path, origin) VALUES (?, ?, ?) RETURNING id",
             (repository.registry, repository.path, f"{_named(place)}{json.dumps(origin)}"),
         ).fetchone()
+        from tagwatch.ledger.sight import Interned  # who reads a past has no use for it
+
         numbers = Interned(connection, int(told[0]))
         for _, past in group:
             _store(connection, numbers, past)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from tagwatch.audit.model.evidence import Resolution, Status
 from tagwatch.audit.model.history import Interval, Seen
@@ -24,6 +23,7 @@ from tagwatch.publish.wording import (
 )
 from tagwatch.source.target import Target
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.audit.version.library_history import LibraryWord
 

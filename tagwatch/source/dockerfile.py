@@ -49,7 +49,7 @@ _FROM = r"(?im)^[ \t]*FROM[ \t]+[^ \t\r\n]"
 
 
 def _is_name(name: str) -> bool:
-    """Return True for `dockerfile`, `dockerfile.dev`, `api.dockerfile` and their like."""
+    """Return True for a name in lower case that begins or ends as that of a dockerfile."""
     return name in _PLAIN or name.startswith(_BEGUN) or name[1:].endswith(_ENDED)
 
 

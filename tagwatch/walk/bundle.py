@@ -10,21 +10,21 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tagwatch.errors import ConfigError, InputError, LedgerError
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.ledger.timeline import joined, served_at
 from tagwatch.member import brought_members, load_member
 from tagwatch.walk.facts_kept import open_remembered
-from tagwatch.workspace.history_bundle import HistoryBundle, bundled, read_bundle
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.audit.model.history import Interval
     from tagwatch.audit.version.library_history import LibraryWord
     from tagwatch.image.digest import Digest
     from tagwatch.ledger.extract import WithExtracts
     from tagwatch.walk.site import Site
+    from tagwatch.workspace.history_bundle import HistoryBundle
 
 __all__ = ["KnownPast", "installed_bundle", "make_bundle", "open_past"]
 
@@ -40,6 +40,7 @@ def make_bundle(
     No `images`: all that the checkout of docker-library/official-images ever named. Raises
     `InputError`.
     """
+    from tagwatch.workspace.history_bundle import bundled
     from tagwatch.workspace.official_images import head_of, library_files, library_gap
 
     commit = head_of(checkout)
@@ -53,8 +54,10 @@ def installed_bundle(now: datetime) -> HistoryBundle | None:
 
     Raises `ConfigError` and `InputError` where a package's bundle cannot be used.
     """
-    found = []
-    for name in sorted(brought_members(_FAMILY)):
+    brought, found = sorted(brought_members(_FAMILY)), []
+    if brought:  # few installations have one, and what reads it is slow to load
+        from tagwatch.workspace.history_bundle import read_bundle
+    for name in brought:
         place = load_member(_FAMILY, name)
         if not isinstance(place, str | Path):
             raise ConfigError(

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from itertools import pairwise, starmap
-from typing import TYPE_CHECKING
 
 from tagwatch.audit.model.history import Interval, is_move
+from tagwatch.audit.version.lifecycle import ABANDONED_AFTER, Lifecycle, classify
 from tagwatch.errors import UsageError
 from tagwatch.image.digest import is_digest, parse_digest
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.ledger.timeline import served_at
 from tagwatch.value import replace
 from tagwatch.walk.facts_kept import is_expired, place_shown
-from tagwatch.walk.recall import lifecycle_of
 from tagwatch.walk.site import Site, configured_place
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tagwatch.audit.version.lifecycle import Lifecycle
     from tagwatch.ledger.read import Reader
     from tagwatch.walk.bundle import KnownPast
 
@@ -123,13 +122,29 @@ def lifecycle_asked(text: str, past: KnownPast, site: Site) -> Lifecycle | None:
     if ledger is None or reference is None or reference.tag is None or reference.digest is not None:
         return None
     if not ledger.has_seen(reference.repository, reference.tag):
-        from tagwatch.audit.version.lifecycle import Lifecycle
-
         known = ledger.evidence((reference.canonical,), configured=configured_place(site))
         said = known[reference.canonical].lifecycle if known else None
         if said is not None:
             return Lifecycle(said)
-    return lifecycle_of(ledger, reference.repository, reference.tag)
+    return _lifecycle_of(ledger, reference.repository, reference.tag)
+
+
+def _lifecycle_of(ledger: Reader, repository: Repository, tag: str) -> Lifecycle | None:
+    """Return the lifecycle of `tag` as of when it was last read; None where its past shows none.
+
+    The rest of its line is read only where it decides: for a tag that has not moved for long.
+    """
+    past = ledger.intervals(repository, tag)
+    if not past:
+        return None
+    at = past[-1].last_seen
+    found = classify(past, at=at)
+    if found is not Lifecycle.FLOATING or at - past[-1].first_seen < ABANDONED_AFTER:
+        return found
+    from tagwatch.walk.recall import recall_repository
+
+    memory = recall_repository(ledger, repository, None, at)
+    return classify(past, memory.line_beside(tag), at=at)
 
 
 def moment_of(text: str, now: datetime) -> datetime:

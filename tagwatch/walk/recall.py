@@ -15,7 +15,6 @@ from tagwatch.audit.base.seed import with_older_builds
 from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.model.policy import Policy
-from tagwatch.audit.version.lifecycle import ABANDONED_AFTER, Lifecycle, classify
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Document
@@ -32,7 +31,6 @@ __all__ = [
     "StoredDocuments",
     "TooEarlyError",
     "base_repositories",
-    "lifecycle_of",
     "recall_bases",
     "recall_offline",
     "recall_past",
@@ -240,22 +238,6 @@ def _recall_others(ledger: Reader, bases: Container[Repository]) -> BaseIndex:
             Reference(repository=repository, tag=interval.tag).canonical, interval, documents
         )
     )
-
-
-def lifecycle_of(ledger: Reader, repository: Repository, tag: str) -> Lifecycle | None:
-    """Return the lifecycle of `tag` as of when it was last read; None where its past shows none.
-
-    The rest of its line is read only where it decides: for a tag that has not moved for long.
-    """
-    past = ledger.intervals(repository, tag)
-    if not past:
-        return None
-    at = past[-1].last_seen
-    found = classify(past, at=at)
-    if found is not Lifecycle.FLOATING or at - past[-1].first_seen < ABANDONED_AFTER:
-        return found
-    memory = recall_repository(ledger, repository, None, at)
-    return classify(past, memory.line_beside(tag), at=at)
 
 
 def _by_tag(intervals: Iterable[Interval]) -> dict[str, tuple[Interval, ...]]:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 PEERS = ("diun", "crane", "regctl", "skopeo", "hadolint")
-TAGWATCH = (sys.executable, "-m", "tagwatch")
+TAGWATCH = (sys.executable, "-c", "from tagwatch.cli.main import entry; entry()")
+"""As the console script: `-m` would load `runpy`, and what that needs."""
 PYTHON = (sys.executable, "-c", "pass")
 _START = """
 import os, sys, time

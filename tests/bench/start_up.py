@@ -22,8 +22,6 @@ from tests.bench.rows import known_files
 
 DEAREST = 20
 """So many modules of ours are told one by one."""
-_PROGRAM = ("-c", "from tagwatch.cli.main import entry; entry()")
-"""As the console script: `-m` would load `runpy`, and what that needs."""
 _AS_ENTRY = "import gc, os\ngc.set_threshold(50_000)\n"
 """What `cli.main.entry` does about memory: collected on the way, all would cost more."""
 
@@ -31,7 +29,7 @@ _AS_ENTRY = "import gc, os\ngc.set_threshold(50_000)\n"
 def loaded(folder: Path, line: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the modules that the command loads beside bare Python: the library's, and ours."""
     bare = set(_imported(folder, PYTHON[1:]))
-    names = [name for name in _imported(folder, (*_PROGRAM, *line)) if name not in bare]
+    names = [name for name in _imported(folder, (*TAGWATCH[1:], *line)) if name not in bare]
     ours = [name for name in names if name.partition(".")[0] == "tagwatch"]
     return [name for name in names if name not in ours], ours
 
@@ -77,7 +75,7 @@ def parts(folder: Path, line: Sequence[str]) -> Iterator[tuple[str, float]]:
         before = now
     yield (
         "the work, and its data",
-        _counted(folder, "all", (sys.executable, *_PROGRAM, *line)) - before,
+        _counted(folder, "all", (*TAGWATCH, *line)) - before,
     )
 
 

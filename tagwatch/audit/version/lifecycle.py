@@ -9,8 +9,6 @@ from itertools import pairwise, takewhile
 
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Interval, Seen
-from tagwatch.image.order import is_step_back
-from tagwatch.image.tag import Kind, parse_tag
 
 __all__ = ["ABANDONED_AFTER", "RECENTLY", "Lifecycle", "classify"]
 
@@ -79,6 +77,8 @@ def classify(
 def _news(past: Sequence[Interval], at: datetime) -> Lifecycle | None:
     if len(past) < 2 or at - past[-1].first_seen > RECENTLY:
         return None
+    from tagwatch.image.order import is_step_back  # to order versions is slow to load
+
     *_, before, now = past
     if before.digest != now.digest:
         left = any(interval.digest == now.digest for interval in past[:-2])
@@ -98,6 +98,8 @@ def _behaviour(past: Sequence[Interval], at: datetime) -> Lifecycle | None:
         return Lifecycle.FLOATING
     if all(_same_version(before, now) for before, now in steps):
         return Lifecycle.REPUSHED
+    from tagwatch.image.tag import Kind, parse_tag
+
     # A word without a number promises no version, so each move of it counts as floating.
     return Lifecycle.FLOATING if parse_tag(past[-1].tag).kind is Kind.WORD else None
 
@@ -119,6 +121,8 @@ def _rests(now: Interval, line: Iterable[Interval], at: datetime) -> bool:
 
     A tag of the line that took a lower version does not count: it only mends an older series.
     """
+    from tagwatch.image.order import is_step_back
+
     since = now.first_seen + ABANDONED_AFTER
     # `line` begins with the latest, so the first interval before `since` ends the search
     moved = takewhile(lambda interval: interval.first_seen >= since, line)
