@@ -13,7 +13,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 from tests.bench.measure import Command, environment, instructions, machine
@@ -21,6 +20,8 @@ from tests.bench.place import Place, double
 from tests.static_registry import Stock
 
 CRAWLERS = ("crawl", "bare", "socket")
+NOBODY = "nothing"
+"""Makes the same images, which are no part of a request."""
 AT_ONCE = 8
 TAGS = 50
 FEW, MANY = 2, 10
@@ -57,6 +58,13 @@ def counted(place: Place, name: str, repositories: int) -> tuple[int, int | None
     return int(done.stdout.split()[-1]), found
 
 
+def each(place: Place, name: str) -> tuple[float, float | None]:
+    """Return the calls and the instructions of one more tag."""
+    (calls, count), (more_calls, more) = (counted(place, name, size) for size in (FEW, MANY))
+    tags = (MANY - FEW) * TAGS
+    return (more_calls - calls) / tags, (more - count) / tags if count and more else None
+
+
 def main() -> int:
     """Print what a request costs."""
     print("\n".join(machine()))
@@ -64,14 +72,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with double(Stock(repositories=MANY, tags=TAGS), folder) as place:
-            place = replace(place, folder=folder)
+            made, unasked = each(place, NOBODY)
             for crawler in CRAWLERS:
-                (calls, before), (more_calls, after) = (
-                    counted(place, crawler, number) for number in (FEW, MANY)
-                )
-                requests = (MANY - FEW) * TAGS
-                told = f"{(after - before) / requests / 1e3:.1f}" if before and after else "?"
-                print(f"{crawler:12}{(more_calls - calls) / requests:>10.1f}{told:>24}", flush=True)
+                calls, count = each(place, crawler)
+                told = f"{(count - unasked) / 1e3:.1f}" if count and unasked else "?"
+                print(f"{crawler:12}{calls - made:>10.1f}{told:>24}", flush=True)
     return 0
 
 
