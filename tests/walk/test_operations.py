@@ -57,11 +57,13 @@ async def test_the_commands_work_in_this_order(tmp_path: Path) -> None:
     assert (tmp_path / "before-upgrade.db").exists()
 
 
-def test_the_retention_shown_is_read(tmp_path: Path) -> None:
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+def test_the_configuration_shown_is_read(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     path = tmp_path / "tagwatch.yaml"
-    path.write_text(f"version: 1\n{block}", encoding="utf-8")
-    retention = load_configuration(path, {}, tmp_path).settings.retention
+    path.write_text("".join(["version: 1\n", *blocks]), encoding="utf-8")
+    settings = load_configuration(path, {}, tmp_path).settings
+    assert settings.reports.projects == Path("/srv/reports/projects")
+    retention = settings.retention
     assert retention.history == timedelta(weeks=520)
     assert retention.runs == timedelta(weeks=52)
     assert retention.compact
