@@ -165,6 +165,7 @@ async def test_a_restarted_scheduler_is_found_again(shared: Cluster, estate: Est
 
 async def test_where_all_is_gone_what_is_unread_is_said(shared: Cluster, estate: Estate) -> None:
     shared.ready(1)
+    assert is_whole(await read(estate, shared)), "however long the worker takes to begin"
     found = await read(estate, shared, lambda: shared.kill(*shared.alive()), wait_seconds=2)
     read_whole = [one for one in found if one.complete]
     unread = [one.failures[0] for one in found if not one.complete]
@@ -239,6 +240,27 @@ async def test_without_a_worker_a_scan_says_so(shared: Cluster, estate: Estate) 
     done = await scanning(estate, shared, "1s").run("scan")
     assert f"no Dask scheduler answers at '{shared.address}'" in done.is_clean_error(2)
     assert requests(estate) == 0
+
+
+async def test_a_scan_whose_scheduler_does_not_come_back(shared: Cluster, estate: Estate) -> None:
+    """It says so in words of its own, and what to look after."""
+    shared.ready(1)
+    assert is_whole(await read(estate, shared)), "however long the worker takes to begin"
+    requests(estate)
+    scan = asyncio.create_task(
+        scanning(estate, shared, "4s").run("scan", "--no-alerts", "--format", "json")
+    )
+    async with asyncio.timeout(LONG):
+        while not (requests(estate) or scan.done()):  # noqa: ASYNC110  # of another process
+            await asyncio.sleep(0.05)
+    shared.kill(shared.scheduler)
+    done = await scan
+    assert {one["code"] for one in done.json["failures"]} == {"unavailable"}
+    assert {one["hint"] for one in done.json["failures"]} == {
+        f"see that scheduler and workers of the Dask cluster at '{shared.address}' run; "
+        "what was read is remembered"
+    }
+    assert "distributed" not in done.err
 
 
 @pytest.mark.parametrize(

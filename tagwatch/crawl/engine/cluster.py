@@ -93,7 +93,8 @@ class Cluster:
         return UnavailableError(
             f"the Dask cluster at {self.address!r} was lost, and did not come back within "
             f"{self.wait_seconds:g} s" + (f": {self.reason}" if self.reason else ""),
-            hint="see that its scheduler and workers run; what was read is remembered",
+            hint=f"see that scheduler and workers of the Dask cluster at {self.address!r} run; "
+            "what was read is remembered",
         )
 
     async def _make(self, kind: type, *args: object) -> Held:

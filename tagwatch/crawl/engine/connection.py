@@ -67,7 +67,9 @@ async def connected(
             hint="install tagwatch with it: pip install 'tagwatch[dask]'",
         ) from error
     # We say ourselves what is lost, and refuse what is only warned of.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":  # some have a level of their own
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     warnings.simplefilter("ignore", VersionMismatchWarning)
     try:
         client = await Client(  # type: ignore[no-untyped-call]  # of a package without types
