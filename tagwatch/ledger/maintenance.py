@@ -114,7 +114,7 @@ _SERVED = """
 _TEXTS = """
   SELECT body FROM evidence WHERE body IS NOT NULL
   UNION ALL SELECT body FROM piece WHERE id IN (SELECT piece_id FROM evidence)"""
-_DOCUMENT = "SELECT raw FROM document WHERE substr(digest, 1, 4) = ? AND digest = ?"
+_DOCUMENT = "SELECT raw FROM document WHERE substr(digest, -4) = ? AND digest = ?"
 _OF_PROJECTS = {"standing": "findings", "event": "events"}
 _INVARIANTS = {
     "a tag has two open intervals": """
@@ -203,7 +203,7 @@ def _roots(connection: sqlite3.Connection) -> Iterator[bytes]:
 
 
 def _named_by(connection: sqlite3.Connection, digest: bytes) -> Iterator[bytes]:
-    row = connection.execute(_DOCUMENT, (digest[:4], digest)).fetchone()
+    row = connection.execute(_DOCUMENT, (digest[-4:], digest)).fetchone()
     if row is not None:
         yield from _digests_in(expand(row[0]))
 

@@ -328,9 +328,9 @@ class Reader:
             part = blobs[start : start + _MAX_PARAMETERS]
             places = ", ".join("?" * len(part))
             rows += self._rows(
-                f"{select} WHERE substr(d.digest, 1, 4) IN ({places}) "
+                f"{select} WHERE substr(d.digest, -4) IN ({places}) "
                 f"AND d.digest IN ({places}){more}",
-                [*(raw[:4] for raw in part), *part],
+                [*(raw[-4:] for raw in part), *part],
             )
         return rows
 

@@ -90,7 +90,7 @@ if TYPE_CHECKING:
 __all__ = ["Ledger"]
 
 _CACHED_KEYS = 8
-_DOCUMENT = "SELECT id FROM document WHERE substr(digest, 1, 4) = ? AND digest = ?"
+_DOCUMENT = "SELECT id FROM document WHERE substr(digest, -4) = ? AND digest = ?"
 _PUT_MEDIA_TYPE = "INSERT OR IGNORE INTO media_type (name) VALUES (?)"
 _PUT_DOCUMENT = """
   INSERT INTO document (digest, media_type_id, raw)
@@ -562,7 +562,7 @@ def _store_documents(
 ) -> None:
     for document in documents:
         digest = digest_to_bytes(document.digest)
-        found = connection.execute(_DOCUMENT, (digest[:4], digest)).fetchone()
+        found = connection.execute(_DOCUMENT, (digest[-4:], digest)).fetchone()
         if found is None:
             connection.execute(_PUT_MEDIA_TYPE, (document.media_type,))
             row = (digest, document.media_type, compress_document(document.raw))

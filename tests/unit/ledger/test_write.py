@@ -507,3 +507,27 @@ def test_two_writers_take_turns_and_lose_nothing(ledger: Ledger) -> None:
     assert len(ledger.intervals(REDIS, "two")) == 40
     assert len(ledger.unexplained_moves()) == 78
     assert check(ledger.path) == ()
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512"])
+def test_a_document_is_found_in_few_steps_whatever_its_digest_is(
+    ledger: Ledger, algorithm: str
+) -> None:
+    """A registry may say digests of any algorithm, for as many manifests as it likes."""
+    raws = [b"manifest %d" % number for number in range(500)]
+    documents = {
+        one: Document(digest=one, media_type="m", raw=raw)
+        for raw in raws
+        for one in [digest_of(raw, algorithm=algorithm)]
+    }
+    ledger.add(ledger.begin_run("scan", AT), replace(snapshot(AT), documents=documents))
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    ledger._connection.set_progress_handler(step, 1)
+    assert ledger.documents([*documents][-1:]) == dict([*documents.items()][-1:])
+    assert steps < len(documents), "not all were looked at"
