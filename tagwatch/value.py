@@ -58,6 +58,26 @@ def _settle() -> None:
             getattr(sys.modules[module], name)
 
 
+class _Annotations(dict[str, object]):
+    """The annotations of a class in a module that has late types.
+
+    Who reads all of them evaluates them in the names of the module, as `typing.get_type_hints` and
+    `inspect.get_annotations` do: then late types must be there.
+    """
+
+    def items(self) -> Any:
+        _settle()
+        return super().items()
+
+    def keys(self) -> Any:
+        _settle()
+        return super().keys()
+
+    def __iter__(self) -> Any:  # with this, a copy is made by way of `keys`
+        _settle()
+        return super().__iter__()
+
+
 class _Field:
     """The options of a field, as `field` takes them; a mere default needs none of these."""
 
@@ -108,6 +128,8 @@ def _value_class(plain: type, *, frozen: bool, kw_only: bool, order: bool, eq: b
     for name in ("__dict__", "__weakref__"):
         namespace.pop(name, None)
     fields = {name: namespace.pop(name, _NOTHING) for name in plain.__annotations__}
+    if plain.__module__ in _LATE:
+        namespace["__annotations__"] = _Annotations(plain.__annotations__)
     # Order matters: what the class itself defines goes over our methods, but not over the rest.
     methods: dict[str, Any] = {
         **_SHARED,
@@ -243,7 +265,8 @@ def _compile_init(cls: type[Any]) -> None:
     exec("\n".join([head, *lines, " return None"]), names, made)  # noqa: S102  # names of our own fields
     init = made["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
-    init.__annotations__ = {**cls.__annotations__, "return": None}
+    # as a dictionary has them: late types stay late
+    init.__annotations__ = {**dict(dict.items(cls.__annotations__)), "return": None}
     init.__module__ = cls.__module__
     cls.__init__ = init
 

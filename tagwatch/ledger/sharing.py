@@ -20,7 +20,7 @@ def sharing(value: Any, other: Any) -> Any:
         return {name: sharing(item, other.get(name)) for name, item in value.items()}
     if not is_value(kind):
         return value
-    fields = {name: getattr(value, name) for name in kind.__annotations__}
+    fields = {name: getattr(value, name) for name in kind.__fields__}
     shared = {name: sharing(item, getattr(other, name)) for name, item in fields.items()}
     changed = {name: item for name, item in shared.items() if item is not fields[name]}
     return replace(value, **changed) if changed else value

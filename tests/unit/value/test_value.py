@@ -191,6 +191,34 @@ except AttributeError as error:
 """
 
 
+HINTS = """
+import inspect, sys, typing
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.history import Change
+from tagwatch.audit.verdict.result import AuditResult
+assert "tagwatch.audit.model.diff" not in sys.modules
+for kind in (AuditResult, Evidence, Change):
+    hints = HOW
+    assert list(hints) == list(kind.__slots__), kind
+    assert not [one for one in hints.values() if isinstance(one, str)]
+"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "typing.get_type_hints(kind)",
+        "inspect.get_annotations(kind, eval_str=True)",
+        "typing.get_type_hints(type('Like', (), {'__annotations__': dict(kind.__annotations__),"
+        " '__module__': kind.__module__}))",
+    ],
+)
+def test_late_types_are_there_for_who_evaluates_annotations(how: str) -> None:
+    """Programs that read types, to check or to convert values, ask for no field before."""
+    code = HINTS.replace("HOW", how)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_a_late_type_is_imported_for_who_asks_for_it_or_for_fields() -> None:
     done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True)
     assert done.stdout == "module 'tagwatch.audit.model.history' has no attribute 'Nothing'\n"
