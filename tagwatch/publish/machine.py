@@ -14,7 +14,7 @@ from tagwatch.audit.model.coverage import Reading, State
 from tagwatch.audit.model.evidence import Resolution, Status, is_readable
 from tagwatch.audit.model.finding import Finding, Fix, causes_of, is_routine
 from tagwatch.audit.model.history import Interval
-from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
+from tagwatch.audit.verdict.result import LAPSED, AuditResult, Ignored, RepositoryChange
 from tagwatch.image.digest import is_digest
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure, Quota, Remark
@@ -422,6 +422,7 @@ def _finding(finding: Finding) -> Document:
         "fingerprint": finding.fingerprint,
         **{name: finding.evidence[name] for name in _WHY_LESS if name in finding.evidence},
         **({"brief": True} if is_routine(finding) else {}),
+        **({"lapsed": True} if LAPSED in finding.evidence else {}),
     }
 
 
