@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from tagwatch.audit.model.coverage import Reading, State
 from tagwatch.audit.model.evidence import Resolution, Status, in_order, is_readable
 from tagwatch.audit.model.finding import Finding, causes_of, is_routine
-from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
+from tagwatch.audit.verdict.result import LAPSED, AuditResult, Ignored, RepositoryChange
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Failure, Quota, Remark
 from tagwatch.publish.interface import PublishContext
@@ -161,6 +161,7 @@ def finding_document(finding: Finding) -> Document:
         "fingerprint": finding.fingerprint,
         **{name: finding.evidence[name] for name in _WHY_LESS if name in finding.evidence},
         **({"brief": True} if is_routine(finding) else {}),
+        **({"lapsed": True} if LAPSED in finding.evidence else {}),
     }
 
 

@@ -275,8 +275,10 @@ def _told_once(outage: _Outage, subject: RunSubject, place: Location | None) -> 
         of = f"{number} of " if number < outage.named else ""
         repositories = f"{of}{_count(outage.named, 'repository', 'repositories')}"
         why = f" ({failure.status or failure.code})" if failure.code not in UNASKED else ""
+        is_odd = failure.code not in _VERBS and (failure.status or 0) // 100 == 2
+        verb = "does not answer as a registry" if is_odd else _VERBS.get(failure.code, "fails")
         message = (
-            f"{where} {_VERBS.get(failure.code, 'fails')}{why}{_duration(nights)}: "
+            f"{where} {verb}{why}{_duration(nights)}: "
             f"{', '.join(filter(None, (repositories, left)))}"
         )
         evidence["repositories"] = str(number)
