@@ -39,7 +39,7 @@ _PUT = """
     WHERE n.key = excluded.key AND n.source_id = excluded.source_id), 0)"""
 _COUNT = "SELECT count(*) FROM evidence WHERE key >= ? AND key < ? AND source_id = ?"
 _STAND = """
-  UPDATE evidence SET body = NULL, piece_id = ?1, text_at = NULL, at = ?2
+  UPDATE evidence SET body = NULL, piece_id = ?1, text_at = NULL, at = max(coalesce(at, 0), ?2)
   WHERE judged_id = ?3 AND piece_id IS NOT ?1 AND key IN (SELECT value FROM json_each(?4))"""
 
 
