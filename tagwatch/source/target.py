@@ -17,6 +17,7 @@ else:
 
 __all__ = [
     "UNREAD_TEMPLATE",
+    "WRITTEN",
     "Extraction",
     "Field",
     "Ignore",
@@ -258,6 +259,8 @@ class Instruction:
 
 UNREAD_TEMPLATE = "a template of a YAML file was not read from here on"
 """The message of a `Problem`: a text is passed over that is no YAML before a tool makes it that."""
+WRITTEN = "written"
+"""The fact of a reference in several fields with what they say together; `text` is one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
