@@ -45,8 +45,6 @@ __getattr__ = late(__name__, {"Failure": "tagwatch.image.snapshot"})
 
 STILL_LISTED = "its registry lists the name all the same"
 """The note of what answers 404, though a list has its name."""
-_BROKEN = "invalid-document"
-"""The code of what was read and cannot be understood: a fact of the image, no gap."""
 _UNREAD_ATTESTATION = "attestation"  # see `reading.attestation`, which stands above this floor
 _READ = Reading(state=State.READ)
 _UNAVAILABLE = Reading(state=State.UNAVAILABLE)
@@ -376,7 +374,7 @@ def reading_of(evidence: Evidence | None, repository: Repository, terms: Terms) 
     own = [
         one
         for one in evidence.failures
-        if one.repository == repository and one.code != _BROKEN and not one.is_cut
+        if one.repository == repository and not (one.is_of_document or one.is_cut)
     ]
     failed = terms.failed.get(repository)
     if failed is not None and failed.code == "not-found" and _is_absent(evidence):
@@ -430,7 +428,7 @@ def _lacks(evidence: Evidence, terms: Terms, *, is_cut_short: bool) -> bool:
     """
     if not terms.documents or evidence.resolution.digest is None or _is_absent(evidence):
         return False
-    if any(one.code == _BROKEN for one in evidence.failures):
+    if any(one.is_of_document for one in evidence.failures):
         return False
     if not evidence.documents_read:
         # a manifest that is no image's has no config, so nothing lacks there
