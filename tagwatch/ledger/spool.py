@@ -74,6 +74,8 @@ class Spool(Mapping[str, Evidence]):
         """What stands in a list of the ledger, by what its keys begin with."""
         self._ready: dict[str, dict[str, bytes]] = {}
         """The lists that were read last: those of whom the run speaks at the moment."""
+        self._newest: Evidence | None = None
+        """What was asked for last: whoever judges an image asks for it again and again."""
         self._seen: set[str] = set()
         """Those that were read, and are not kept as they were read when they are read again."""
 
@@ -141,6 +143,7 @@ class Spool(Mapping[str, Evidence]):
         return connection
 
     def _keep(self, key: str, held: Evidence | bytes) -> None:
+        self._newest = None
         self._unfold(key)
         if self._file is None and (key in self._at_hand or len(self._at_hand) < self._most):
             self._at_hand[key] = held
@@ -175,11 +178,14 @@ class Spool(Mapping[str, Evidence]):
         raise KeyError(key)
 
     def __getitem__(self, key: str) -> Evidence:
+        newest = self._newest
+        if newest is not None and newest.key == key:
+            return newest
         found = self._at_hand.get(key)
         if found is None:
-            return decode_quickly(Evidence, self.line(key))
-        if isinstance(found, bytes):
-            found = decode_quickly(Evidence, found)
+            found = self._newest = decode_quickly(Evidence, self.line(key))
+        elif isinstance(found, bytes):
+            found = self._newest = decode_quickly(Evidence, found)
             if self._values < _READY:
                 self._at_hand[key] = found
                 self._values += 1
