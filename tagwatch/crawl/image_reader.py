@@ -195,7 +195,7 @@ class ImageReader:
         self._free = registry if isinstance(registry, FreePulls) else None
         self._roomy = registry if isinstance(registry, PullRoom) else None
         crew = registry.crew if isinstance(registry, Crewed) else None
-        self.crew = crew or Crew(_MOST_AT_ONCE)
+        self.crew = crew or Crew(most=_MOST_AT_ONCE)
         self._reading: defaultdict[Digest, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, digest: Digest, media_type: str | None = None) -> None:
@@ -447,7 +447,7 @@ class _Helpers(Generic[_Item]):
         try:
             while self._left:
                 item = self._left.popleft()
-                if self._left and self._crew.has_room and self._count < self._crew.most:
+                if self._left and max(self._crew.size, self._count) < self._crew.most:
                     self.call_in(group)
                 await self._work(item)
         finally:

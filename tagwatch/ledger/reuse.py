@@ -1,4 +1,4 @@
-"""Evidence that still stands: what it was made of is the same, so that only its dates go on.
+"""Evidence, stored and used again: while what it was made of is the same, only its dates go on.
 
 A row of evidence that is touched keeps its body. What the body says of its own time, that the
 registry was read then and that tags still served what they did, then holds until the row's `at`.
@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from hashlib import blake2b
+from itertools import groupby
 
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import RepositorySnapshot
-from tagwatch.ledger.codec import decode_quickly, micros, text_of
+from tagwatch.ledger.codec import compress_alike, decode_quickly, encode, micros, text_of
+from tagwatch.ledger.connection import is_own
+from tagwatch.ledger.evidence import beginning_of, goes_on
+from tagwatch.ledger.piece import store_each
 
 __all__ = [
     "drop_outdated",
     "drop_outdated_patterns",
+    "drop_place",
     "new_tags",
+    "put_evidence",
     "seen_at",
     "standing",
     "state_of",
@@ -32,6 +38,19 @@ __all__ = [
     "touch",
 ]
 
+_FEW = 4
+"""So few lines make no piece: the next look at one of them would leave it behind."""
+_MANY = 200
+"""A repository may have twenty thousand tags; so many of them are stored at once."""
+_PUT = """
+  INSERT INTO evidence (key, source_id, at, body, piece_id, text_at, made_from)
+  VALUES (?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (key, source_id) DO UPDATE
+    SET at = excluded.at, body = excluded.body, piece_id = excluded.piece_id,
+      text_at = excluded.text_at, made_from = excluded.made_from, judged_id = NULL
+  WHERE coalesce(excluded.at, 0) >= coalesce((SELECT n.at FROM evidence_now n
+    WHERE n.key = excluded.key AND n.source_id = excluded.source_id), 0)"""
+_COUNT = "SELECT count(*) FROM evidence WHERE key >= ? AND key < ? AND source_id = ?"
 _STATE = """
   SELECT id, revision, full_at IS NULL, whole_since, origin FROM repository
   WHERE registry = ? AND path = ?"""
@@ -199,3 +218,85 @@ def drop_outdated_patterns(
 def _selector_in(key: str, repository: Repository) -> str:
     """Return the selector of an evidence key: what follows the name, without a digest."""
     return key.removeprefix(f"{repository.name}:").partition("@")[0]
+
+
+def put_evidence(
+    connection: sqlite3.Connection,
+    source: str,
+    evidence: Iterable[Evidence],
+    made_from: Mapping[str, bytes],
+) -> None:
+    """Store evidence, in the caller's transaction; newer replaces older, never the other way round.
+
+    `made_from`: by key, a hash of everything that the evidence was made of.
+    """
+    connection.execute("INSERT OR IGNORE INTO source (name) VALUES (?)", (source,))
+    (number,) = connection.execute("SELECT id FROM source WHERE name = ?", (source,)).fetchone()
+    for start, some in _groups(evidence):
+        texts = [encode(one) for one in some]
+        pieces = _pieces(connection, (*start, number), texts) if is_own(source) else ()
+        stored = _in_pieces(texts, pieces, start[1]) if pieces else map(_by_itself, texts)
+        connection.executemany(
+            _PUT,
+            (
+                (one.key, number, _micros(one.at), *text, made_from.get(one.key))
+                for one, text in zip(some, stored, strict=True)
+            ),
+        )
+
+
+def _groups(
+    evidence: Iterable[Evidence],
+) -> Iterator[tuple[tuple[str, datetime | None], Sequence[Evidence]]]:
+    """Yield evidence by what its keys begin with and its time, in order; a little at once."""
+    every = tuple(evidence)
+    if len(every) < _FEW:
+        yield ("", None), every
+        return
+    ordered = sorted(every, key=lambda one: (beginning_of(one.key), one.key))
+    for start, group in groupby(ordered, key=lambda one: (beginning_of(one.key), one.at)):
+        yield start, tuple(group)
+
+
+def _pieces(
+    connection: sqlite3.Connection, of: tuple[str, datetime | None, int], texts: Sequence[bytes]
+) -> Sequence[int]:
+    """Store texts in pieces, as the answer of a scan does; return the number of each one's.
+
+    Empty where they stand better by themselves: a few of many are stored again with the others.
+    `of`: what their keys begin with, their time and the number of their source.
+    """
+    start, at, source = of
+    if at is None or not start or len(texts) < _FEW:
+        return ()
+    if len(texts) < _MANY:
+        names = (start, start[:-1] + chr(ord(start[-1]) + 1), source)
+        (stored,) = connection.execute(_COUNT, names).fetchone()
+        if len(texts) * 2 <= stored:
+            return ()
+    return tuple(store_each(connection, texts, at))
+
+
+def _in_pieces(
+    texts: Iterable[bytes], pieces: Iterable[int], at: datetime | None
+) -> Iterator[tuple[None, int, int | None]]:
+    """Yield the columns of texts that stand in pieces."""
+    assert at is not None
+    for text, piece in zip(texts, pieces, strict=True):
+        yield None, piece, None if goes_on(text, at) else micros(at)
+
+
+def _by_itself(text: bytes) -> tuple[bytes, None, None]:
+    """Return the columns of a text that stands in no piece."""
+    return compress_alike(text), None, None
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else micros(at)
+
+
+def drop_place(connection: sqlite3.Connection, source: str) -> None:
+    """Drop all evidence of this source, in the caller's transaction."""
+    connection.execute(
+        "DELETE FROM evidence WHERE source_id = (SELECT id FROM source WHERE name = ?)", (source,)
+    )

@@ -34,7 +34,6 @@ from tagwatch.ledger.codec import (
     moment,
 )
 from tagwatch.ledger.connection import OWN, Translated, refuse_a_clock_behind
-from tagwatch.ledger.evidence import drop_place, put_evidence
 from tagwatch.ledger.failing import count_nights
 from tagwatch.ledger.judged import (
     go_on,
@@ -62,7 +61,9 @@ from tagwatch.ledger.record import (
 from tagwatch.ledger.reuse import (
     drop_outdated,
     drop_outdated_patterns,
+    drop_place,
     new_tags,
+    put_evidence,
     seen_at,
     standing,
     state_of,

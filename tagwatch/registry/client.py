@@ -74,7 +74,7 @@ class RegistryClient:
         self.credentials = credentials
         self.line = line
         self.settings = settings
-        self.crew = Crew(settings.concurrency)
+        self.crew = Crew(most=2 * settings.concurrency)
         self._meter = meter
 
     @property

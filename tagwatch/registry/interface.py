@@ -89,6 +89,7 @@ class Past:
     sweep: bool = False
 
 
+@dataclass(slots=True, kw_only=True)
 class Crew:
     """Those who ask one registry side by side: enough to keep it busy, and one a repository.
 
@@ -96,15 +97,9 @@ class Crew:
     half the memory of a night (2026-11-30).
     """
 
-    def __init__(self, concurrency: int) -> None:
-        """`concurrency`: so many requests are under way at once."""
-        self.size = 0
-        self.most = 2 * concurrency  # who asks next is there when a turn becomes free
-
-    @property
-    def has_room(self) -> bool:
-        """True where one more would not only wait."""
-        return self.size < self.most
+    most: int
+    """More would only wait: twice the turns, so that who asks next is there when one is free."""
+    size: int = 0
 
     @contextmanager
     def away(self) -> Iterator[None]:

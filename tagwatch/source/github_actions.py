@@ -27,6 +27,8 @@ _RUNS = re.compile(rb"""(?m)^["']?runs["']?[ \t]*:""")
 _ON = re.compile(rb"""(?m)^["']?on["']?[ \t]*:""")
 _JOBS = re.compile(rb"""(?m)^["']?jobs["']?[ \t]*:""")
 _SCHEME = "docker://"
+_MOST_JOBS = 256
+"""So many jobs a matrix may make, as GitHub has it."""
 _MATRIX = r"\s*\$\{\{\s*matrix\.([\w-]+(?:\.[\w-]+)*)\s*\}\}\s*"
 
 
@@ -50,9 +52,12 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     targets: dict[tuple[int, int], Target] = {}
     for root in document.roots:
         if isinstance(root, Mapping):
+            read: set[object] = set()
             for group, image in _images(root):
-                for node in _of_matrix(root, group, image) or (image,):
-                    targets.setdefault((node.start, node.end), _target(document, group, node))
+                for node in _of_matrix(root, group, image, read):
+                    place = (node.start, node.end)
+                    if place not in targets:
+                        targets[place] = _target(document, group, node)
     built = [
         build_extraction(build, companions, context)
         for root in document.roots
@@ -94,18 +99,40 @@ def _images(root: Mapping) -> Iterator[tuple[str | None, Scalar]]:
         yield from ((None, node) for node in _docker_steps(runs.get("steps"), seen))
 
 
-def _of_matrix(root: Mapping, job: str | None, image: Scalar) -> tuple[Scalar, ...]:
-    """What the matrix of a job lists for an image that is one expression, `${{ matrix.image }}`."""
+def _of_matrix(
+    root: Mapping, job: str | None, image: Scalar, read: set[object]
+) -> Iterator[Scalar]:
+    """Yield what the matrix of a job lists for an image that is one expression; else the image.
+
+    The image itself is among them where the workflow makes a part of the list when it runs. `read`
+    are the lists that were gone through: jobs may share them by aliases, thousands of times.
+    """
     named = re.fullmatch(_MATRIX, image.value) if "matrix." in image.value else None
     matrix = root.get("jobs", job or "", "strategy", "matrix") if named else None
-    if named is None or not isinstance(matrix, Mapping):
-        return ()
-    name, *below = named[1].split(".")
-    found: list[Node | None] = list(items_of(matrix.get(name)))
-    found += [one.get(name) for one in items_of(matrix.get("include")) if isinstance(one, Mapping)]
-    for key in below:
-        found = [one.get(key) if isinstance(one, Mapping) else None for one in found]
-    return tuple(one for one in found if isinstance(one, Scalar) and one.value and not one.is_null)
+    name, *below = named[1].split(".") if named else ("",)
+    lists = (matrix.get(name), matrix.get("include")) if isinstance(matrix, Mapping) else ()
+    if named is None or not any(lists):
+        yield image
+        return
+    values, included = map(items_of, lists)
+    key = (*map(id, lists), named[1])
+    if key in read:
+        return
+    read.add(key)
+    found: list[Node | None] = [*values]
+    found += [one.get(name) for one in included if isinstance(one, Mapping)]
+    is_made = any(map(_is_expression, (*lists, *included))) or len(found) > _MOST_JOBS
+    for inner in below:
+        is_made = is_made or any(map(_is_expression, found))
+        found = [one.get(inner) if isinstance(one, Mapping) else None for one in found]
+    kept = [one for one in found if isinstance(one, Scalar) and one.value and not one.is_null]
+    yield from kept[:_MOST_JOBS]
+    if is_made or not kept:
+        yield image
+
+
+def _is_expression(node: Node | None) -> bool:
+    return isinstance(node, Scalar) and "${{" in node.value
 
 
 def _docker_steps(steps: Node | None, seen: set[int]) -> Iterator[Scalar]:

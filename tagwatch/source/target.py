@@ -17,6 +17,7 @@ else:
 
 __all__ = [
     "UNREAD_TEMPLATE",
+    "WRITTEN",
     "Extraction",
     "Field",
     "Ignore",
@@ -242,7 +243,8 @@ class Instruction:
     `arguments` are its words with the variables that are known in its stage put in; `missing`
     names those that are not. Of ENV and ARG, name and value as they stand, where they may hold a
     secret. `flags` stand as written (`--platform=$BUILDPLATFORM`). `stage` is
-    0-based; of a FROM, `base` is the stage it builds on, None for an image or `scratch`.
+    0-based; of a FROM, `base` is the stage it builds on, None for an image or `scratch`; of a
+    COPY, the stage it copies from.
     `audit/rule/stage.py` asks questions of them.
     """
 
@@ -258,6 +260,8 @@ class Instruction:
 
 UNREAD_TEMPLATE = "a template of a YAML file was not read from here on"
 """The message of a `Problem`: a text is passed over that is no YAML before a tool makes it that."""
+WRITTEN = "written"
+"""The fact of a reference in several fields with what they say together; `text` is one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 
 from tagwatch.errors import InputError, NothingToReadError
 from tagwatch.source.target import Extraction, Problem, Target, is_replaced, qualify
@@ -113,8 +112,10 @@ def read_to_fix(
     files: dict[str, bytes] = {}
     for path in {finding.fix.path for finding in result.findings if finding.fix is not None}:
         real = site.root / path
-        with suppress(InputError):
+        try:
             files[path] = (instead and instead.get(real.resolve())) or read_bytes(real)
+        except InputError:
+            continue  # the file has gone since it was read
     return files
 
 

@@ -163,7 +163,7 @@ def test_what_is_stored_of_an_image(place: Place) -> None:
         assert connection.execute(evidence).fetchone() == (0, TAGS)
         (pieces,) = connection.execute("SELECT sum(length(body)) FROM piece").fetchone()
         (documents,) = connection.execute("SELECT sum(length(raw)) FROM document").fetchone()
-    assert pieces <= 160 * TAGS
+    assert pieces <= 200 * TAGS
     assert documents <= 200 * TAGS, "a manifest and a config: three digests, and little more"
 
 

@@ -8,7 +8,7 @@ from tagwatch.audit.model.glob import match_registry
 from tagwatch.audit.model.policy import Policy
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.source.target import Target
+from tagwatch.source.target import WRITTEN, Target
 
 __all__ = ["of_refused_registry", "written_repository"]
 
@@ -49,10 +49,11 @@ def _is_refused(repository: Repository, policy: Policy) -> bool:
 
 def _plain(target: Target) -> tuple[str, str]:
     """Return the text up to the first variable, and what comes after it; nothing if it is bad."""
-    if target.reference is not None or target.invalid or "://" in target.text:
+    text = target.facts.get(WRITTEN, target.text)
+    if target.reference is not None or target.invalid or "://" in text:
         return "", ""
-    plain = re.split(_BEGINS, target.text, maxsplit=1)[0]
-    return plain, target.text[len(plain) :]
+    plain = re.split(_BEGINS, text, maxsplit=1)[0]
+    return plain, text[len(plain) :]
 
 
 def _is_registry(text: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
-from tagwatch.source.target import Field, Target
+from tagwatch.source.target import WRITTEN, Field, Target
 from tagwatch.source.text.comment import comment_field
 from tagwatch.source.text.image_text import place_of, template_variables, text_range
 from tagwatch.source.text.node import Document, Scalar
@@ -54,7 +54,8 @@ class SplitReference:
         if not texts["tag"] and not texts["digest"] and not _has_tag(texts["name"]):
             missing.append("tag")
         if missing:
-            return replace(target, missing=tuple(dict.fromkeys(missing)))
+            written = {WRITTEN: _with_registry(_join(**texts))}
+            return replace(target, missing=tuple(dict.fromkeys(missing)), facts=written)
         try:
             reference = Reference.parse(_join(**texts))
         except InvalidReferenceError as error:
@@ -111,6 +112,12 @@ _TEXT_TAGS = frozenset({"", "!", "tag:yaml.org,2002:str"})
 
 def _has_tag(name: str) -> bool:
     return "@" in name or ":" in name.rpartition("/")[2]
+
+
+def _with_registry(text: str) -> str:
+    """Return the text where it names its registry; else nothing, for a chart may have one."""
+    first, slash, _ = text.partition("/")
+    return text if slash and ("." in first or ":" in first or first == "localhost") else ""
 
 
 def _join(name: str, tag: str, digest: str) -> str:

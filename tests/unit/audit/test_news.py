@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,10 +12,12 @@ import pytest
 
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Interval
-from tagwatch.audit.verdict.news import differences, news_of
+from tagwatch.audit.verdict.news import News, differences, news_of
 from tagwatch.audit.verdict.result import LAPSED
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
+from tagwatch.publish import machine
+from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.result_sentence import since_sentence
 from tests.audit_case import AT, audit, digest, evidence, place, seen, target
 
@@ -103,6 +106,9 @@ def test_a_replaced_tag_that_serves_the_same_is_not_fixed(
     since = differences((alarm,), now)
     assert (LAPSED in since.fixed[0].evidence) is lapsed
     assert since_sentence(since, "") == told
+    context = PublishContext(version="1", news=News(before=begun, since=since))
+    (fixed,) = json.loads("".join(machine.news_parts(now, context)))["fixed"]
+    assert fixed.get("lapsed", False) is lapsed
     assert APP.reference is not None
     unnamed = replace(alarm, reference=replace(APP.reference, tag=None))
     assert LAPSED in differences((unnamed,), now).fixed[0].evidence, "by its age"

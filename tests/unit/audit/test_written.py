@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tagwatch.audit.model.policy import AccessList, Defaults, Denied, Policy
+from tagwatch.source.cluster import helm
 from tests.audit_case import audit, target
+from tests.source_sample import extract
 
 ALLOWED = Policy(
     registries=AccessList(allow=("docker.io", "*.example:5000", "ghcr.io/shop/*")),
@@ -66,3 +68,21 @@ def test_a_name_without_a_registry_is_of_the_policys() -> None:
         defaults=Defaults(registry="quay.io"), registries=AccessList(allow=("docker.io",))
     )
     assert rules_said("a/b:$T", at_home) == ["registry-not-allowed"]
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ("image: {registry: ghcr.io, repository: shop/b}", ""),
+        ("image: {registry: ghcr.io, repository: other/b}", "registry-not-allowed"),
+        ("image: {registry: quay.io, repository: library/b, tag: ''}", "registry-not-allowed"),
+        ("image: {registry: quay.io, repository: a/b, tag: $T}", "registry-not-allowed"),
+        ("global: {imageRegistry: ghcr.io/shop}\nimage: {registry: '', repository: b}", ""),
+        ("image: {repository: bitnami/redis}", ""),  # a chart that is elsewhere has a registry
+    ],
+)
+def test_a_registry_in_a_field_of_its_own(values: str, rule: str) -> None:
+    """`registry: quay.io, repository: a/b` without a tag was told as an image of docker.io."""
+    (found,) = extract(helm, f"{values}\n", "values.yaml").targets
+    said = [one.rule for one in audit((found,), (), policy=ALLOWED).findings]
+    assert [one for one in said if one.endswith("-not-allowed")] == ([rule] if rule else [])

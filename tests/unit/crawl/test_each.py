@@ -31,7 +31,7 @@ async def test_what_is_under_way_does_not_grow_with_the_items() -> None:
         most = max(most, len(asyncio.all_tasks()))
         done.append(item)
 
-    await each(work, range(ITEMS), Crew(128))
+    await each(work, range(ITEMS), Crew(most=256))
     assert begun == list(range(ITEMS))
     assert sorted(done) == begun
     assert 100 < most <= 257, "many at once, and as many for a thousand times as many"
@@ -39,7 +39,7 @@ async def test_what_is_under_way_does_not_grow_with_the_items() -> None:
 
 async def test_repositories_of_one_registry_share_a_crew() -> None:
     """64 of 100 tags each wait as so many, not as 6,400; and the last one has all turns."""
-    crew, turns = Crew(8), asyncio.Semaphore(8)
+    crew, turns = Crew(most=16), asyncio.Semaphore(8)
     most_waiting = most_for_the_last = for_the_last = 0
 
     async def work(repository: int) -> None:
@@ -60,7 +60,7 @@ async def test_repositories_of_one_registry_share_a_crew() -> None:
 
 async def test_who_waits_for_another_repository_leaves_it_room() -> None:
     """Else those that wait for the first repository would fill the crew that it asks with."""
-    crew, is_done = Crew(8), asyncio.Event()
+    crew, is_done = Crew(most=16), asyncio.Event()
     under_way = most_under_way = 0
 
     async def wait(_: int) -> None:
@@ -108,7 +108,7 @@ async def test_one_registry_has_one_crew_and_every_task_asks_with_it(tmp_path: P
 
 async def test_one_that_fails_ends_the_others() -> None:
     begun = []
-    crew = Crew(128)
+    crew = Crew(most=256)
 
     async def work(item: int) -> None:
         begun.append(item)
@@ -126,4 +126,4 @@ async def test_of_none_there_is_nothing_to_do() -> None:
     async def work(item: int) -> None:
         raise AssertionError(item)
 
-    await each(work, (), Crew(8))
+    await each(work, (), Crew(most=16))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
+
 import pytest
 
 from tagwatch.source import github_actions
@@ -130,3 +133,65 @@ jobs:
         "14:20 ${{ matrix.no }} -> missing matrix.no",
         "17:16 ${{ matrix.image }} -> missing matrix.image",
     ]
+
+
+def test_a_matrix_that_is_partly_made_when_the_workflow_runs() -> None:
+    """What it lists here is not all: a silence about the rest would read as clean."""
+    text = """\
+on: push
+jobs:
+  a:
+    strategy: {matrix: {image: "${{ fromJSON(inputs.images) }}", include: [{image: a:1}]}}
+    container: ${{ matrix.image }}
+  b:
+    strategy: {matrix: {image: [b:1], include: "${{ fromJSON(inputs.more) }}"}}
+    container: ${{ matrix.image }}
+  c:
+    strategy: {matrix: {on: [{image: c:1}, "${{ fromJSON(inputs.one) }}"]}}
+    container: ${{ matrix.on.image }}
+  d:
+    strategy: {matrix: {on: [{image: d:1}], include: [{on: {image: d:2}}, "${{ inputs.x }}"]}}
+    container: ${{ matrix.on.image }}
+  e: {strategy: {matrix: {os: [x]}}, container: "${{ matrix.image }}"}
+  f: {strategy: {matrix: {os: [x]}}, container: "${{ matrix.image }}"}
+"""
+    found = [line.partition("yml:")[2] for line in shown(read(text))]
+    assert found == [
+        "4:84 a:1 -> docker.io/library/a:1",
+        "5:16 ${{ matrix.image }} -> missing matrix.image",
+        "7:33 b:1 -> docker.io/library/b:1",
+        "8:16 ${{ matrix.image }} -> missing matrix.image",
+        "10:38 c:1 -> docker.io/library/c:1",
+        "11:16 ${{ matrix.on.image }} -> missing matrix.on.image",
+        "13:38 d:1 -> docker.io/library/d:1",
+        "13:68 d:2 -> docker.io/library/d:2",
+        "14:16 ${{ matrix.on.image }} -> missing matrix.on.image",
+        "15:50 ${{ matrix.image }} -> missing matrix.image",
+        "16:50 ${{ matrix.image }} -> missing matrix.image",
+    ]
+
+
+def test_jobs_that_share_a_long_matrix_are_read_in_time() -> None:
+    """A workflow of 100 kB took minutes: each of its jobs went through the list of them all."""
+    listed = "".join(f"        - {{image: 'a:{number}'}}\n" for number in range(2_000))
+    jobs = "".join(
+        f"  j{number}: {{strategy: *s, container: '${{{{ matrix.image }}}}'}}\n"
+        for number in range(1_000)
+    )
+    text = (
+        f"on: push\njobs:\n  j:\n    strategy: &s\n      matrix:\n        include:\n{listed}{jobs}"
+    )
+    calls = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        targets = read(text).targets
+    finally:
+        sys.setprofile(None)
+    assert len(targets) == 257  # no matrix makes more jobs than 256; that there are more is said
+    assert targets[-1].missing == ("matrix.image",)
+    assert calls < 2_000_000
