@@ -21,6 +21,7 @@ from tagwatch.audit.verdict.result import (
 )
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Gone
+from tagwatch.source.target import parts_of
 from tagwatch.value import dataclass, replace
 
 __all__ = [
@@ -157,11 +158,37 @@ def _as_gone(old: Finding, result: AuditResult) -> Finding:
     tag = old.reference.tag
     known = result.evidence.get(old.reference.canonical) if tag is not None else None
     if known is None:  # a watched pattern, or an image that no file names any more
-        is_served = result.at - datetime.fromisoformat(moved_at) > _TOLD_FOR
+        moment = _moment(moved_at)
+        is_served = moment is not None and result.at - moment > _TOLD_FOR
     else:
         last = known.history[-1] if known.history else None
         is_served = last is not None and last.digest == after and not last.ended
+        is_served = is_served and _is_written(old, result)
     return replace(old, evidence={**old.evidence, LAPSED: "true"}) if is_served else old
+
+
+def _moment(text: str) -> datetime | None:
+    """Return a time that a rule said, if it is one: a rule that somebody brought may say any."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _is_written(old: Finding, result: AuditResult) -> bool:
+    """Return True where its file names the image so still; where it is mended, another one may."""
+    path, reference = old.location.path, old.reference
+    assert reference is not None
+    for part in parts_of(result.targets):
+        place = getattr(part, "location", None)
+        if place is not None:  # of an entry of the watch list: no target is made
+            found = place.path == path and reference.canonical in getattr(part, "keys", ())
+        else:
+            found = any(one.location.path == path and one.reference == reference for one in part)
+        if found:
+            return True
+    return False
 
 
 def _is_other(finding: Finding, old: Finding) -> bool:

@@ -14,11 +14,14 @@ from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.verdict.news import News, differences, news_of
 from tagwatch.audit.verdict.result import LAPSED
+from tagwatch.config.settings import Watch
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish import machine
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.result_sentence import since_sentence
+from tagwatch.source.target import Targets
+from tagwatch.walk.watch_list import Names, Watched
 from tests.audit_case import AT, audit, digest, evidence, place, seen, target
 
 LATEST = target("redis:latest")
@@ -109,6 +112,16 @@ def test_a_replaced_tag_that_serves_the_same_is_not_fixed(
     context = PublishContext(version="1", news=News(before=begun, since=since))
     (fixed,) = json.loads("".join(machine.news_parts(now, context)))["fixed"]
     assert fixed.get("lapsed", False) is lapsed
+    elsewhere = replace(LATEST, location=place("compose.yaml"))
+    mended = replace(now, targets=(APP, elsewhere))
+    assert LAPSED not in differences((alarm,), mended).fixed[0].evidence, "of another file"
+    watch = Watch(image="redis", location=LATEST.location)
+    entry = Watched(watch=watch, repository=Repository.parse("redis"), tags=Names.of(["latest"]))
+    watched = differences((alarm,), replace(now, targets=Targets([(APP,), entry])))
+    assert (LAPSED in watched.fixed[0].evidence) is lapsed, "the watch list names it still"
     assert APP.reference is not None
     unnamed = replace(alarm, reference=replace(APP.reference, tag=None))
     assert LAPSED in differences((unnamed,), now).fixed[0].evidence, "by its age"
+    for said in ("2026-05-02", "in May"):  # by a rule that somebody brought
+        foreign = replace(unnamed, evidence={**unnamed.evidence, "moved_at": said})
+        assert LAPSED not in differences((foreign,), now).fixed[0].evidence
