@@ -44,6 +44,7 @@ from tagwatch.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from tagwatch.audit.rule.inside import Living
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.hand import Standing
     from tagwatch.audit.verdict.keeper import Keeper, Stood, Told, Transcript
     from tagwatch.audit.verdict.mending import Remedies
+
+    _Check = Callable[[FileSubject], Iterator[Statement]]
 
 _READ = Reading(state=State.READ)
 
@@ -156,7 +159,8 @@ class _Session:
         self._given = self._occasions()
         rules = active_rules(policy, self._given)
         self._of_target = [rule for rule in rules if rule.scope is RuleScope.TARGET]
-        self._of_file = [rule for rule in rules if rule.scope is RuleScope.FILE]
+        self._of_file = [(rule, rule.check) for rule in rules if rule.scope is RuleScope.FILE]
+        self._of_build = [(rule, rule.of_build) for rule in rules if rule.of_build is not None]
         self._of_run = [rule for rule in rules if rule.scope is RuleScope.RUN]
         self._by_occasion: dict[frozenset[str], list[Rule]] = {}
         reads = reads_of(policy)
@@ -239,8 +243,10 @@ class _Session:
             transcript = self._transcript(repository)
             for target in targets:
                 self._judge_target(target, extraction, transcript)
-        for rule in self._of_file:
-            self._judge_by_file(rule, path, extraction)
+        for rule, check in self._of_file:
+            self._judge_by_file(rule, check, path, extraction)
+        for rule, check in self._of_build if extraction.instructions else ():
+            self._ask_by_file(rule, check, path, extraction, extraction.targets)
 
     def has_met(self, key: str) -> bool:
         """Return True where a target came by that has this evidence key."""
@@ -385,12 +391,12 @@ class _Session:
             transcript.read(evidence, living, reading, again_at)
         return living
 
-    def _judge_by_file(self, rule: Rule, path: str, extraction: Extraction) -> None:
+    def _judge_by_file(self, rule: Rule, check: _Check, path: str, extraction: Extraction) -> None:
         """Ask a rule about a file: where that is a watch list, about each repository by itself."""
         if self._keeper is None or not self._keeper.divides(rule, extraction):
             for target in extraction.targets:
                 self.exemptions.tried(target, (rule.id,))
-            self._ask_by_file(rule, path, extraction, extraction.targets)
+            self._ask_by_file(rule, check, path, extraction, extraction.targets)
             return
         for repository, targets in self._shares(extraction.targets):
             if self._policy.ignores:
@@ -400,13 +406,14 @@ class _Session:
                 stood.repeat(self, targets, rule.id)
                 continue
             transcript = self._transcript(repository)
-            self._ask_by_file(rule, path, extraction, tuple(targets), transcript)
+            self._ask_by_file(rule, check, path, extraction, tuple(targets), transcript)
             if transcript is not None:
                 transcript.pass_by(targets, rule.id)
 
     def _ask_by_file(
         self,
         rule: Rule,
+        check: _Check,
         path: str,
         extraction: Extraction,
         targets: Sequence[Target],
@@ -424,7 +431,7 @@ class _Session:
             options=self._bench.settings(rule, path, None).options,
         )
         try:
-            statements = tuple(rule.check(subject))
+            statements = tuple(check(subject))
         except Exception as error:  # noqa: BLE001  # one file's trouble is that file's
             start = Location(path=path, line=1, column=1, end_line=1, end_column=1)
             self._failed(rule, path, start, error)

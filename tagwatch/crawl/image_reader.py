@@ -1,18 +1,21 @@
 """Read images by digest: manifests, configs and attestations that are not stored yet.
 
 Where a registry's pulls are counted, what is read follows from the plan: the images of a task are
-given room when all tasks that were called before it have what they want, and what one of them
-pulls is not pulled again for another. So it does not matter which answer is the first to come.
+given room when all tasks that were called before it have what they want, or when as much is left as
+those can want at most; and what one of them pulls is not pulled again for another. So it does not
+matter which answer is the first to come.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import defaultdict, deque
 from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Collection,
     Container,
     Iterable,
     Iterator,
@@ -20,7 +23,7 @@ from collections.abc import (
 )
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Generic, TypeVar
 
 from tagwatch.crawl.task import CrawlTask, Need
@@ -48,6 +51,11 @@ __all__ = ["Before", "ImageReader", "Ration", "Recall", "Ticket", "each", "lacks
 _MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
 _MOST_AT_ONCE = 256
 """The `concurrency` of a registry that has no crew: the most that may be configured."""
+_LOOKS_SECONDS = 0.2
+"""How often one who waits for others looks whether there is enough for all by now."""
+_UNKNOWN_SECONDS = 5.0
+"""So long one waits for others where nobody has said yet how many pulls there are. A first answer
+says it; until then no more than one image is read."""
 _MOST_KEPT_BYTES = 32 * 1024 * 1024
 """So much of what was pulled is kept for others: some ten thousand manifests and configs."""
 _MOST_PLATFORMS = 64
@@ -55,6 +63,7 @@ _MOST_PLATFORMS = 64
 
 _Item = TypeVar("_Item")
 Recall = Callable[[Digest], Awaitable[Document | None]]
+IsAmple = Callable[[float], bool | None]
 Before = Callable[[], Awaitable[object]]
 
 
@@ -74,9 +83,12 @@ class Ration:
         self._bytes_left = _MOST_KEPT_BYTES
 
     @contextmanager
-    def ticket(self, before: Before | None = None) -> Iterator[Ticket]:
+    def ticket(
+        self, before: Before | None = None, *, task: CrawlTask | None = None
+    ) -> Iterator[Ticket]:
         """Yield the ticket of the next task; those with a `before` have a queue of their own."""
-        ticket = Ticket(self, self._first if before is None else self._last, before)
+        most = _most_pulls(task) if task is not None else math.inf
+        ticket = Ticket(self, self._first if before is None else self._last, before, most)
         try:
             yield ticket
         finally:
@@ -101,21 +113,43 @@ class Ration:
 
 
 class Ticket:
-    """The place of a task among those that want pulls of the same registry."""
+    """The place of a task among those that want pulls of the same registry.
 
-    def __init__(self, ration: Ration, queue: deque[Ticket], before: Before | None) -> None:
+    `most`: so many pulls it may want.
+    """
+
+    def __init__(
+        self, ration: Ration, queue: deque[Ticket], before: Before | None, most: float
+    ) -> None:
         self.ration = ration
+        self.most = most
         self._queue, self._before = queue, before
         self.has_passed = False
         self.is_first = asyncio.Event()
         queue.append(self)
         self._call_first()
 
-    async def turn(self) -> None:
-        """Wait until all tasks before it have passed on."""
+    async def turn(self, is_ample: IsAmple, pulls: int) -> None:
+        """Wait until all tasks before it have passed on, or there is enough for them and this.
+
+        `is_ample`: see `PullRoom.has_ample_room`; `pulls`: so many are wanted now. One repository
+        may take minutes to answer: others need not wait for what nobody takes away.
+        """
         if self._before is not None:
             await self._before()
-        await self.is_first.wait()
+        unknown = _UNKNOWN_SECONDS
+        while not self.is_first.is_set():
+            others = takewhile(self._is_other, self._queue)
+            ahead = sum(one.most for one in others if not one.has_passed)
+            enough = is_ample(pulls + ahead)
+            if enough or (enough is None and unknown <= 0):
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.is_first.wait(), _LOOKS_SECONDS)
+            unknown -= _LOOKS_SECONDS
+
+    def _is_other(self, ticket: Ticket) -> bool:
+        return ticket is not self
 
     def pass_on(self) -> None:
         """Let the next task have its turn: this one has what it wants, or ends."""
@@ -128,6 +162,18 @@ class Ticket:
             self._queue.popleft()
         if self._queue:
             self._queue[0].is_first.set()
+
+
+def _most_pulls(task: CrawlTask) -> int:
+    """Return how many pulls a task may take, whatever its registry answers."""
+    images = len(task.tags) + len(task.pins) + sum(one.max_tags for one in task.patterns)
+    return images * (1 + _entries_of(task)) + sum(map(len, task.parts))
+
+
+def _entries_of(task: CrawlTask) -> int:
+    """Return how many manifests of one index a task may read."""
+    platforms = len(task.platforms) or 1
+    return 2 * platforms if Need.ATTESTATIONS in task.needs else platforms
 
 
 class ImageReader:
@@ -169,8 +215,7 @@ class ImageReader:
 
     def _pulls_of(self, digest: Digest, media_type: str | None) -> int:
         """Return how many pulls an image may take."""
-        platforms = 0 if media_type in MANIFEST_TYPES else len(self._task.platforms) or 1
-        entries = 2 * platforms if Need.ATTESTATIONS in self._task.needs else platforms
+        entries = 0 if media_type in MANIFEST_TYPES else _entries_of(self._task)
         return (digest not in self.at_hand) + entries
 
     @asynccontextmanager
@@ -180,12 +225,12 @@ class ImageReader:
             yield
             return
         async with AsyncExitStack() as room:
-            async with self._turn():
+            async with self._turn(pulls):
                 await room.enter_async_context(self._roomy.room_for_image(pulls))
             yield
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _turn(self, pulls: int) -> AsyncIterator[None]:
         """Let one image after the other ask for room, as they are ordered, when it is their turn.
 
         Where the registry refuses none, nobody has to wait for others.
@@ -196,7 +241,7 @@ class ImageReader:
         with self.crew.away():  # else all who wait would keep out those that they wait for
             await self._door.acquire()  # it lets in who comes first, and they come in order
             try:
-                await self._ticket.turn()
+                await self._ticket.turn(self._roomy.has_ample_room, pulls)
             except BaseException:
                 self._door.release()
                 raise
@@ -215,14 +260,14 @@ class ImageReader:
         """See `FreePulls`; False for a registry that does not say."""
         return self._free is not None and self._free.pulls_are_free
 
-    async def read_part(self, digests: Iterable[Digest]) -> Mapping[Digest, NotFoundError]:
+    async def read_part(self, digests: Collection[Digest]) -> Mapping[Digest, NotFoundError]:
         """Read manifests with their configs, once there is room for all; return which are gone.
 
         An index is read alone. Raises `RegistryError`, `InvalidDocumentError`.
         """
         gone: dict[Digest, NotFoundError] = {}
         async with AsyncExitStack() as room:
-            async with self._turn():
+            async with self._turn(len(digests)):
                 lacking = [digest for digest in digests if not await self._is_stored(digest)]
                 if lacking and self._roomy is not None:
                     await room.enter_async_context(self._roomy.room_for_image(len(lacking)))

@@ -26,6 +26,7 @@ __all__ = [
     "Descriptor",
     "Index",
     "Manifest",
+    "artifact_of",
     "decode_json",
     "parse_manifest",
 ]
@@ -40,6 +41,17 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_INDEX})
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 CONFIG_TYPES = frozenset({OCI_CONFIG, DOCKER_CONFIG})
+_ARTIFACTS = {
+    "helm": "a Helm chart",
+    "simplesigning": "a signature",
+    "notary.signature": "a signature",
+    "sigstore": "a signature",
+    "wasm": "a WebAssembly module",
+    "spdx": "an SBOM",
+    "cyclonedx": "an SBOM",
+    "in-toto": "an attestation",
+}
+"""What a media type with this word in it is."""
 _SCHEMA1 = "application/vnd.docker.distribution.manifest.v1"
 SCHEMA1_TYPES = frozenset({f"{_SCHEMA1}+json", f"{_SCHEMA1}+prettyjws"})
 MANIFEST_ACCEPT = ", ".join(
@@ -140,6 +152,27 @@ class Manifest:
     def size(self) -> int:
         """Compressed size of all layers in bytes."""
         return sum(layer.size for layer in self.layers)
+
+
+def artifact_of(manifest: Manifest) -> str:
+    """Return what a manifest holds in place of an image, in words; empty for an image.
+
+    A signature has an image's config, and no layer of one.
+    """
+    kind = ""
+    if not manifest.is_image:
+        kind = manifest.artifact_type or manifest.config.media_type
+    elif manifest.layers and not any(_is_layer(one) for one in manifest.layers):
+        kind = manifest.layers[0].media_type
+    told = next((words for part, words in _ARTIFACTS.items() if part in kind), "an artifact")
+    return f"{told} ({kind[:100]!r})" if kind else ""
+
+
+def _is_layer(entry: Descriptor) -> bool:
+    """Return True for a layer of a known type, and where it says no type: engines try that."""
+    return (
+        not entry.media_type or "image.layer." in entry.media_type or "rootfs" in entry.media_type
+    )
 
 
 def decode_json(raw: bytes, *, what: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tagwatch.value import dataclass, field
 
 __all__ = [
     "FORGET_WATERMARK",
+    "NO_IMAGE",
     "TOO_MANY_TAGS",
     "Document",
     "Failing",
@@ -27,6 +28,8 @@ __all__ = [
 
 FORGET_WATERMARK = ""
 """A snapshot's watermark where the listing proved not to be the whole: none counts any more."""
+NO_IMAGE = "no-image"
+"""The code of a chart, a signature or another artifact: it was read, and runs in no container."""
 TOO_MANY_TAGS = "too-many-tags"
 """The code of a `Failure` whose watch matches more tags than it may read."""
 
@@ -80,6 +83,11 @@ class Failure:
     tag: str | None = None
     status: int | None = None
     hint: str = ""
+
+    @property
+    def is_of_document(self) -> bool:
+        """True for what was read and is no image that can be judged: a fact, and no gap."""
+        return self.code in ("invalid-document", NO_IMAGE)
 
     @property
     def is_limit(self) -> bool:

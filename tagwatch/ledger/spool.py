@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlite3 import Connection, OperationalError, connect
 from typing import Any, NamedTuple
 
-from tagwatch.audit.model.evidence import Evidence, Newer, SelectedEvidence
+from tagwatch.audit.model.evidence import Evidence, Newer, Resolution, SelectedEvidence
 from tagwatch.errors import LedgerFailedError
 from tagwatch.ledger.codec import decode_quickly, encode
 from tagwatch.ledger.connection import Translated, connect_read_only
@@ -22,6 +22,7 @@ from tagwatch.ledger.evidence import beginning_of
 from tagwatch.ledger.judged import lines_again
 from tagwatch.ledger.piece import Stretch
 from tagwatch.ledger.record import Judged
+from tagwatch.value import dataclass
 
 __all__ = ["Spool", "lines_of", "stretches_of"]
 
@@ -50,6 +51,15 @@ class Folded(NamedTuple):
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outline:
+    """What a list of images says of stored evidence: to read it takes a fifth of the whole."""
+
+    resolution: Resolution
+    at: datetime | None = None
+    origin: str = ""
+
+
 class Spool(Mapping[str, Evidence]):
     """Evidence by key, in the order in which it came. Once there is a file, all of it is there."""
 
@@ -64,6 +74,8 @@ class Spool(Mapping[str, Evidence]):
         """What stands in a list of the ledger, by what its keys begin with."""
         self._ready: dict[str, dict[str, bytes]] = {}
         """The lists that were read last: those of whom the run speaks at the moment."""
+        self._newest: Evidence | None = None
+        """What was asked for last: whoever judges an image asks for it again and again."""
         self._seen: set[str] = set()
         """Those that were read, and are not kept as they were read when they are read again."""
 
@@ -131,6 +143,7 @@ class Spool(Mapping[str, Evidence]):
         return connection
 
     def _keep(self, key: str, held: Evidence | bytes) -> None:
+        self._newest = None
         self._unfold(key)
         if self._file is None and (key in self._at_hand or len(self._at_hand) < self._most):
             self._at_hand[key] = held
@@ -165,15 +178,25 @@ class Spool(Mapping[str, Evidence]):
         raise KeyError(key)
 
     def __getitem__(self, key: str) -> Evidence:
+        newest = self._newest
+        if newest is not None and newest.key == key:
+            return newest
         found = self._at_hand.get(key)
         if found is None:
-            return decode_quickly(Evidence, self.line(key))
-        if isinstance(found, bytes):
-            found = decode_quickly(Evidence, found)
+            found = self._newest = decode_quickly(Evidence, self.line(key))
+        elif isinstance(found, bytes):
+            found = self._newest = decode_quickly(Evidence, found)
             if self._values < _READY:
                 self._at_hand[key] = found
                 self._values += 1
         return found
+
+    def outline(self, key: str) -> Evidence | _Outline:
+        """Return what a list says of a key's evidence; of a text the rest is passed over."""
+        held = self._at_hand.get(key)
+        if held is None:
+            held = self.line(key)
+        return decode_quickly(_Outline, held) if isinstance(held, bytes) else held
 
     def __contains__(self, key: object) -> bool:
         if key in self._at_hand:

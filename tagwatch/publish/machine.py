@@ -19,11 +19,13 @@ from tagwatch.publish.json_text import written
 from tagwatch.publish.wording import stamp
 from tagwatch.source.target import Location, Problem
 from tagwatch.source.text.edit import Fix
-from tagwatch.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
+
+    from tagwatch.audit.model.evidence import Outline
 
     Document = dict[str, Any]
 
@@ -225,8 +227,9 @@ def _images(result: AuditResult) -> Iterator[Document]:
             for key, one in used_images(result)
             if one.evidence is None
         }
+    outline = getattr(result.evidence, "outline", result.evidence.__getitem__)
     for key in sorted({*result.evidence, *unread}) if unread else in_order(result.evidence):
-        yield unread[key] if key in unread else _known(key, result)
+        yield unread[key] if key in unread else _known(outline(key), result.readings.get(key))
 
 
 def _unread(text: str, reference: Reference) -> Document:
@@ -240,21 +243,26 @@ def _unread(text: str, reference: Reference) -> Document:
     return {**resolution_document(resolution), "state": State.UNAVAILABLE.value, "reason": None}
 
 
-def _known(key: str, result: AuditResult) -> Document:
+def _known(evidence: Outline, reading: Reading | None) -> Document:
     """A resolution of a run, with how its image is known."""
-    evidence = result.evidence[key]
-    reading = result.readings.get(key) or (_READ if is_readable(evidence) else _UNAVAILABLE)
+    reading = reading or (_READ if is_readable(evidence) else _UNAVAILABLE)
     is_remembered = reading.state is State.REMEMBERED
-    read_at = reading.since if is_remembered else evidence.at
-    origin = evidence.origin if is_remembered else ""
-    return {
-        **resolution_document(replace(evidence.resolution, read_at=read_at, origin=origin)),
-        "state": reading.state.value,
-        "reason": reading.reason.value if reading.reason is not None else None,
-    }
+    document = _resolution(
+        evidence.resolution,
+        read_at=reading.since if is_remembered else evidence.at,
+        origin=evidence.origin if is_remembered else "",
+    )
+    document["state"] = reading.state.value
+    document["reason"] = reading.reason.value if reading.reason is not None else None
+    return document
 
 
 def resolution_document(resolution: Resolution) -> Document:
+    return _resolution(resolution, read_at=resolution.read_at, origin=resolution.origin)
+
+
+def _resolution(resolution: Resolution, *, read_at: datetime | None, origin: str) -> Document:
+    """The same; when it was read, and whose word it is, is told of a run in another way."""
     newer = resolution.newer
     document: Document = {
         "input": resolution.input,
@@ -267,10 +275,10 @@ def resolution_document(resolution: Resolution) -> Document:
         "basis": resolution.basis.value,
         "newer": {"patch": newer.patch, "minor": newer.minor, "major": newer.major},
         "supported": resolution.supported,
-        "read_at": stamp(resolution.read_at),
+        "read_at": stamp(read_at),
     }
-    if resolution.origin:
-        document["origin"] = resolution.origin
+    if origin:
+        document["origin"] = origin
     if resolution.more_aliases:
         document["more_aliases"] = resolution.more_aliases
     if resolution.nearest:

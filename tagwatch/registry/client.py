@@ -102,6 +102,10 @@ class RegistryClient:
         """See `PullRoom`."""
         return self._meter.may_refuse
 
+    def has_ample_room(self, pulls: float) -> bool | None:
+        """See `PullRoom`."""
+        return self._meter.has_ample_room(pulls)
+
     def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
         """See `PullRoom`."""
         return self._meter.room_for_image(pulls, self.oci.host)

@@ -153,6 +153,9 @@ class PullRoom(Protocol):
     def may_refuse_room(self) -> bool:
         """True where pulls are limited, or where that is not known yet: the order matters."""
 
+    def has_ample_room(self, pulls: float) -> bool | None:
+        """Return True where so many pulls are left for the asking; None: nobody has said yet."""
+
     def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
         """Return room to read an image of at most `pulls` manifests. Raises `RegistryError`."""
 

@@ -190,6 +190,12 @@ class RoutedRegistry:
         """See `PullRoom`: True where any that may be asked counts pulls."""
         return any(one.may_refuse_room for one in self._all() if isinstance(one, PullRoom))
 
+    def has_ample_room(self, pulls: float) -> bool | None:
+        """See `PullRoom`: what one of them has not, another may."""
+        rooms = (one for one in self._all() if isinstance(one, PullRoom) and one.may_refuse_room)
+        said = {one.has_ample_room(pulls) for one in rooms}
+        return False if False in said else None if None in said else True
+
     def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
         """See `PullRoom`. What mirrors have costs the origin nothing: it is not asked for room."""
         if isinstance(self.origin, PullRoom) and not any(rule.mirrors for rule in self.rules):

@@ -243,7 +243,8 @@ class Instruction:
     `arguments` are its words with the variables that are known in its stage put in; `missing`
     names those that are not. Of ENV and ARG, name and value as they stand, where they may hold a
     secret. `flags` stand as written (`--platform=$BUILDPLATFORM`). `stage` is
-    0-based; of a FROM, `base` is the stage it builds on, None for an image or `scratch`.
+    0-based; of a FROM, `base` is the stage it builds on, None for an image or `scratch`; of a
+    COPY, the stage it copies from.
     `audit/rule/stage.py` asks questions of them.
     """
 

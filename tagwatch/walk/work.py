@@ -82,7 +82,7 @@ class RegistrySlot:
     async def crawl(self, task: CrawlTask, before: Before | None = None) -> RepositorySnapshot:
         """See `Slot.crawl`. Errors of the run itself (its ledger, its settings) are raised."""
         host = self.name(task.repository.host)
-        with self._rations[host].ticket(before) as ticket:
+        with self._rations[host].ticket(before, task=task) as ticket:
             return await self._crawl(task, host, ticket)
 
     async def _crawl(self, task: CrawlTask, host: str, ticket: Ticket) -> RepositorySnapshot:

@@ -44,6 +44,10 @@ class Companions:
             self._cached_bytes += len(raw or b"")
         return self._cache[real]
 
+    def kept(self, real: Path) -> bytes | None:
+        """Return the bytes of a file that another one needed before; None where none did."""
+        return self._cache.get(real)
+
     def untracked(self, file: File, paths: frozenset[str]) -> frozenset[str]:
         """Return those that git does not track, in a tree that has git; all where it cannot tell.
 

@@ -7,7 +7,8 @@ kustomizations whose resources lead to it, all of them.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from tagwatch.image.reference import Repository
@@ -26,11 +27,19 @@ _SKAFFOLD = ("skaffold.yaml", "skaffold.yml")
 _PARTS = ("resources", "bases", "patchesStrategicMerge", "patches")
 """What a kustomization deploys: a patch's images get its tags, too."""
 _MAX_FILES = 200  # that one kustomization leads to
-_MAX_DEPTH = 20
+_ORDER = tuple(sorted(NAMES))
 
 
-def _is_skaffold(name: str) -> bool:
+def _by_folder(files: Iterable[File]) -> dict[str, list[File]]:
+    found: dict[str, list[File]] = {}
+    for one in files:
+        found.setdefault(posixpath.dirname(one.path), []).append(one)
+    return found
+
+
+def _is_skaffold(path: str) -> bool:
     """Return True for a Skaffold file of a name of its own: `skaffold-dev.yaml`."""
+    name = posixpath.basename(path)
     is_own = name.startswith("skaffold") or name.partition(".")[0].endswith("skaffold")
     return is_own and name.endswith((".yaml", ".yml")) and name not in _SKAFFOLD
 
@@ -45,14 +54,20 @@ class _Overlay:
 
 
 class Deployments:
-    """The Skaffold files and kustomizations of a tree. `beside`, `files`: see `Around`."""
+    """The Skaffold files and kustomizations of a tree. `beside`, `files`: see `Around`.
+
+    Which kustomizations lead where is found once, for all manifests.
+    """
 
     def __init__(self, beside: Callable[[str, File], bytes | None], files: Sequence[File]) -> None:
         self._beside = beside
-        self._named = [one for one in files if posixpath.basename(one.path) in NAMES]
-        self._others = [one.path for one in files if _is_skaffold(posixpath.basename(one.path))]
+        self._files = files
+        self._named = _by_folder(one for one in files if posixpath.basename(one.path) in NAMES)
+        self._skaffold = _by_folder(one for one in files if _is_skaffold(one.path))
         self._built: dict[str, frozenset[Repository]] = {}
         self._overlays: dict[str, _Overlay | None] = {}
+        self._whole: dict[str, frozenset[Repository]] = {}
+        self._tagged: Mapping[str, frozenset[Repository]] | None = None
 
     def seen(self, source: str, targets: Sequence[Target], file: File) -> tuple[Target, ...]:
         """Return the targets, those with a fact that are not pulled as they stand.
@@ -65,15 +80,17 @@ class Deployments:
             for path in self._skaffolds(folder)
             for repository in self._built_by(path, file)
         }
-        tagged = self._tagged(file) if source == "kubernetes" else frozenset()
+        tagged: frozenset[Repository] = frozenset()
+        if source == "kubernetes":
+            if self._tagged is None:
+                self._tagged = self._tagged_at()
+            tagged = self._tagged.get(file.path, tagged)
         return tuple(self._as_seen(one, built, tagged) for one in targets)
 
     def _skaffolds(self, folder: str) -> Iterator[str]:
         """Yield the Skaffold files of a folder: by their usual names, and those found by others."""
         yield from (posixpath.join(folder, name) for name in _SKAFFOLD)
-        for path in self._others:
-            if posixpath.dirname(path) == folder:
-                yield path
+        yield from (one.path for one in self._skaffold.get(folder, ()))
 
     @staticmethod
     def _as_seen(
@@ -93,61 +110,84 @@ class Deployments:
             self._built[path] = frozenset().union(*map(built_by, self._roots(path, file)))
         return self._built[path]
 
-    def _tagged(self, file: File) -> frozenset[Repository]:
-        """Return the names in a manifest to which every kustomization that deploys it gives a tag.
+    def _tagged_at(self) -> dict[str, frozenset[Repository]]:
+        """Return by path of a manifest the names to which all that deploys it gives a tag.
 
-        One that another is laid over deploys nothing by itself.
+        One that another is laid over deploys nothing by itself. On each way from one that does, all
+        on the way give tags; a name counts that gets one on each of them. Tags are handed down
+        until no kustomization gets fewer: that takes a look at each, and no walk of each way.
         """
-        paths = {one.path for one in self._named}
-        paths |= {posixpath.join(at, name) for at in folders_of(file.path) for name in NAMES}
-        known = {path: one for path in sorted(paths) if (one := self._overlay(path, file))}
+        known = self._known()
         below = {
             inner
-            for path, one in known.items()
+            for path, (one, _) in known.items()
             for name in (*one.resources, *one.components)
             for inner in self._files_of(name)
         }
-        said = [
-            tags
-            for path in known
-            if path not in below
-            for tags in self._reach(path, file, frozenset(), ())
-        ]
-        return frozenset.intersection(*said) if said else frozenset()
+        given: dict[str, frozenset[Repository]] = {
+            path: frozenset() for path in known if path not in below
+        }
+        found: dict[str, frozenset[Repository]] = {}
+        waiting = deque((path, known[path][1]) for path in given)
+        while waiting:
+            path, file = waiting.popleft()
+            overlay = self._overlay(path, file)
+            if overlay is None:
+                continue
+            tagged = given[path] | self._own(path, overlay, file)
+            for name in overlay.resources:
+                found[name] = found[name] & tagged if name in found else tagged
+            for name in (*overlay.resources, *overlay.components):  # they have resources, too
+                for inner in self._files_of(name):
+                    said = given.get(inner)
+                    left = tagged if said is None else said & tagged
+                    if left != said:
+                        given[inner] = left
+                        waiting.append((inner, file))
+        return found
 
-    def _reach(
-        self, path: str, file: File, tagged: frozenset[Repository], chain: tuple[str, ...]
-    ) -> Iterator[frozenset[Repository]]:
-        """Yield what has got a tag on each way from a kustomization to the manifest."""
-        overlay = self._overlay(path, file)
-        if overlay is None or path in chain or len(chain) > _MAX_DEPTH:
-            return
-        chain = (*chain, path)
-        tagged = tagged.union(overlay.tagged, *self._of_components(overlay, file, chain))
-        for name in overlay.resources:
-            if name == file.path:
-                yield tagged
-            for inner in self._files_of(name):
-                yield from self._reach(inner, file, tagged, chain)
-        for name in overlay.components:  # they bring resources of their own
-            for inner in self._files_of(name):
-                yield from self._reach(inner, file, tagged, chain)
+    def _known(self) -> dict[str, tuple[_Overlay, File]]:
+        """Return the kustomizations among the files, and in folders of manifests and above.
 
-    def _of_components(
-        self, overlay: _Overlay, file: File, chain: tuple[str, ...]
-    ) -> Iterator[frozenset[Repository]]:
-        for name in overlay.components:
-            for path in self._files_of(name):
-                part = self._overlay(path, file)
-                if part is not None and path not in chain and len(chain) < _MAX_DEPTH:
-                    yield part.tagged
-                    yield from self._of_components(part, file, (*chain, path))
+        Each with a file of the tree that it may draw from.
+        """
+        paths = {one.path: one for named in self._named.values() for one in named}
+        folders: set[str] = set()
+        for file in self._files:
+            if file.path.endswith((".yaml", ".yml", ".json")):
+                for folder in folders_of(file.path):
+                    if folder in folders:
+                        break
+                    folders.add(folder)
+                    for path in self._files_of(folder):
+                        paths.setdefault(path, file)
+        return {
+            path: (overlay, paths[path])
+            for path in sorted(paths)
+            if (overlay := self._overlay(path, paths[path])) is not None
+        }
 
-    @staticmethod
-    def _files_of(name: str) -> Iterator[str]:
-        """Yield the kustomizations that a path may mean."""
-        if not name.endswith((".yaml", ".yml", ".json")):
-            yield from (posixpath.join(name, one) for one in sorted(NAMES))
+    def _own(self, path: str, overlay: _Overlay, file: File) -> frozenset[Repository]:
+        """Return the names to which a kustomization gives a tag, or one of its components does."""
+        if path not in self._whole:
+            tagged = set(overlay.tagged)
+            seen, waiting = {path}, list(overlay.components)
+            while waiting:
+                for one in self._files_of(waiting.pop()):
+                    part = None if one in seen else self._overlay(one, file)
+                    seen.add(one)
+                    if part is not None:
+                        tagged |= part.tagged
+                        waiting += part.components
+            self._whole[path] = frozenset(tagged)
+        return self._whole[path]
+
+    def _files_of(self, name: str) -> Iterator[str]:
+        """Yield the kustomizations that a path may mean: a folder has one, under one name."""
+        if name in self._named:
+            yield from (one.path for one in self._named[name])
+        elif not name.endswith((".yaml", ".yml", ".json")):
+            yield from (posixpath.join(name, one) for one in _ORDER)
 
     def _overlay(self, path: str, file: File) -> _Overlay | None:
         if path not in self._overlays:
@@ -157,7 +197,8 @@ class Deployments:
             def named(*keys: str) -> tuple[str, ...]:
                 parts = (part for root in roots for part in parts_of(root, *keys))
                 whole = (posixpath.normpath(posixpath.join(folder, part)) for part in parts)
-                return tuple(islice(dict.fromkeys(whole), _MAX_FILES))
+                told = dict.fromkeys("" if one == "." else one for one in whole)
+                return tuple(islice(told, _MAX_FILES))
 
             self._overlays[path] = (
                 _Overlay(

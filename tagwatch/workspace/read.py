@@ -148,6 +148,7 @@ class _Reader:
         self._around: Around | None = None
         self._deployments: Deployments | None = None
         self._publishers: dict[Path, Publishing] = {}
+        self._trees: dict[Path, Path] = {}
         self._stages: Stages | None = None
         self.is_trusting = True
 
@@ -157,7 +158,8 @@ class _Reader:
         if is_walked and file.path.endswith(".json") and self._is_other_json(file):
             return None  # without reading the whole of it: data may be large
         try:
-            raw = self._bytes(file.real)
+            kept = self._companions.kept(file.real) if self._companions is not None else None
+            raw = self._bytes(file.real) if kept is None else kept
         except InputError as error:
             if is_walked and _is_foreign(file):
                 return None
@@ -229,7 +231,7 @@ class _Reader:
         """Return what knows which images the repository of a file publishes."""
         from tagwatch.workspace.publishing import Publishing
 
-        inside = tree_of(file.real, self._root)
+        inside = self._tree(file)
         top = git_above(inside) or inside
         if top not in self._publishers:
             self._publishers[top] = Publishing(top, self._root, read_bytes)
@@ -245,7 +247,13 @@ class _Reader:
         )
 
     def _beside(self, path: str, file: File) -> bytes | None:
-        return self._others().read(path, tree_of(file.real, self._root))
+        return self._others().read(path, self._tree(file))
+
+    def _tree(self, file: File) -> Path:
+        """Return where a file may draw others from: `tree_of`, asked once a file."""
+        if file.real not in self._trees:
+            self._trees[file.real] = tree_of(file.real, self._root)
+        return self._trees[file.real]
 
     def _others(self) -> Companions:
         if self._companions is None:  # most files need no others
@@ -303,7 +311,7 @@ class _Reader:
                     hint="what the further ones name is not part of this answer",
                 )
                 return replace(extraction, problems=(*extraction.problems, problem))
-            tree = tree_of(file.real, self._root)
+            tree = self._tree(file)
             known |= {path: self._others().read(path, tree) for path in wanted}
 
 

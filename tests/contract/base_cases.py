@@ -325,6 +325,37 @@ CASES: dict[str, tuple[Said, ...]] = {
             policy=BASES,
         ),
         Said(why="no list", targets=(APP,), facts=(evidence(APP, documents_read=True),)),
+        Said(
+            why="a last stage on nothing",
+            targets=(),
+            policy=BASES,
+            instructions=(instruction("FROM", "scratch"),),
+            expect=speaks("scratch, which is no image", severity=NOTE, unknown=True),
+        ),
+        Said(
+            why="an approved scratch, filled with a file system",
+            targets=(),
+            policy=Policy(bases=(ApprovedBase(reference="scratch"),)),
+            instructions=(
+                instruction("FROM", "scratch"),
+                instruction("ADD", "rootfs.tar", "/", line=2),
+            ),
+            expect=speaks("'ADD rootfs.tar /' brings all that is in it", unknown=True),
+        ),
+        Said(
+            why="an approved scratch, and a program in it",
+            targets=(),
+            policy=Policy(bases=(ApprovedBase(reference="scratch"),)),
+            instructions=(
+                instruction("FROM", "scratch"),
+                instruction("ADD", "app.tar", "/opt/app", line=2),
+            ),
+        ),
+        Said(
+            why="no list, and a last stage on nothing",
+            targets=(),
+            instructions=(instruction("FROM", "scratch"),),
+        ),
     ),
     "base-claim-conflict": (
         Said(

@@ -21,6 +21,7 @@ from tests.contract.rule_case import (
     HUB,
     NOTE,
     WARNING,
+    WATCHED,
     Said,
     facts,
     ignored,
@@ -30,6 +31,9 @@ from tests.contract.rule_case import (
 )
 
 __all__ = ["CASES"]
+
+UNUSABLE = Failure(repository=HUB, tag="6.2.24", code="invalid-document", message="an empty index")
+CHART = Failure(repository=HUB, tag=UNUSABLE.tag, code="no-image", message="it is no image")
 
 CASES: dict[str, tuple[Said, ...]] = {
     "port-all-interfaces": (
@@ -331,6 +335,23 @@ CASES: dict[str, tuple[Said, ...]] = {
             targets=(),
             case={"problems": (Problem(message="not YAML", location=place("a.yaml")),)},
             expect=speaks("not YAML", severity=ERROR, unknown=True),
+        ),
+        Said(
+            why="what serves nothing that anybody can pull",
+            targets=(FULL,),
+            facts=(seen(FULL, failures=(UNUSABLE,)),),
+            expect=speaks("nobody can pull it: an empty index", severity=ERROR, unknown=True),
+        ),
+        Said(
+            why="a chart in the place of an image",
+            targets=(FULL,),
+            facts=(seen(FULL, failures=(CHART,)),),
+            expect=speaks("was not checked: it is no image", severity=WARNING, unknown=True),
+        ),
+        Said(
+            why="a chart that is watched",
+            targets=(replace(FULL, kind=WATCHED.kind),),
+            facts=(seen(FULL, failures=(CHART,)),),
         ),
         Said(why="read", targets=(FULL,), facts=(seen(FULL),)),
         Said(

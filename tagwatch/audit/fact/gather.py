@@ -30,10 +30,11 @@ from tagwatch.audit.reading.version_evidence import (
 )
 from tagwatch.audit.version.lifecycle import ABANDONED_AFTER, RECENTLY, classify
 from tagwatch.audit.version.resolve import resolve_selector
+from tagwatch.image.manifest import artifact_of
 from tagwatch.image.platform import EVERY_PLATFORM, Platform
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selector import is_pattern
-from tagwatch.image.snapshot import Failure
+from tagwatch.image.snapshot import NO_IMAGE, Failure
 from tagwatch.source.target import Target
 from tagwatch.value import replace
 
@@ -217,11 +218,11 @@ def _unreadable(
     Every run reports them from here: what is stored is not read again, so no crawl does.
     """
 
-    def failure(what: str, hint: str) -> Failure:
+    def failure(what: str, hint: str, code: str = "invalid-document") -> Failure:
         return Failure(
             repository=reference.repository,
             tag=reference.tag,
-            code="invalid-document",
+            code=code,
             message=what,
             hint=hint,
         )
@@ -241,6 +242,9 @@ def _unreadable(
                 else "name the image for this platform itself, or push one index of images"
             )
             yield failure(f"{part}{one.digest} ({one.platform}): {one.problem}", hint)
+        elif one.manifest is not None and (kind := artifact_of(one.manifest)):
+            hint = "name an image here, or ignore this where a runtime of its own runs it"
+            yield failure(f"it is no image but {kind}", hint, NO_IMAGE)
 
 
 def _platforms(

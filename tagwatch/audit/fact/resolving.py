@@ -33,8 +33,6 @@ _FULL_VERSION = 3
 """How many numbers make a full version: no longer tag is expected to say more."""
 _UNLISTED = "its repository's tags could not be listed"
 _UNTAGGED = "no tag is known that served its digest"
-_UNREAD = "invalid-document"
-"""The code of failures where the registry did answer: they explain nothing that is unavailable."""
 
 
 def resolve(
@@ -148,7 +146,8 @@ def _why_absent(tag: str | None, memory: Memory) -> str:
 
 
 def _why_unavailable(memory: Memory) -> str:
-    first = next((one for one in memory.failures if one.code != _UNREAD), None)
+    # where the registry did answer, that explains nothing that is unavailable
+    first = next((one for one in memory.failures if not one.is_of_document), None)
     return first.message if first else "the registry was not asked"
 
 

@@ -19,7 +19,20 @@ from tagwatch.value import dataclass, field, late, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from tagwatch.image.snapshot import Failure
+
+    class Outline(Protocol):
+        """What a list of images says of the evidence of each."""
+
+        @property
+        def resolution(self) -> Resolution: ...
+        @property
+        def at(self) -> datetime | None: ...
+        @property
+        def origin(self) -> str: ...
+
 
 __all__ = [
     "STILL_LISTED",
@@ -45,8 +58,6 @@ __getattr__ = late(__name__, {"Failure": "tagwatch.image.snapshot"})
 
 STILL_LISTED = "its registry lists the name all the same"
 """The note of what answers 404, though a list has its name."""
-_BROKEN = "invalid-document"
-"""The code of what was read and cannot be understood: a fact of the image, no gap."""
 _UNREAD_ATTESTATION = "attestation"  # see `reading.attestation`, which stands above this floor
 _READ = Reading(state=State.READ)
 _UNAVAILABLE = Reading(state=State.UNAVAILABLE)
@@ -204,6 +215,11 @@ class SelectedEvidence(Mapping[str, Evidence]):
             raise KeyError(key)
         return self._shown(self.source[key]) if key in self.adapted else self.source[key]
 
+    def outline(self, key: str) -> Outline:
+        """Return what a list says of one of the keys: a source with its text reads no more."""
+        outline: Callable[[str], Outline] | None = getattr(self.source, "outline", None)
+        return self[key] if outline is None or key in self.adapted else outline(key)
+
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str):
             return False
@@ -270,7 +286,7 @@ def _until(base: MatchedBase | None, before: datetime, at: datetime) -> MatchedB
     return replace(base, last_seen=at) if base is not None and base.last_seen == before else base
 
 
-def is_readable(evidence: Evidence | None) -> bool:
+def is_readable(evidence: Outline | None) -> bool:
     """Return True where the registry could be read, even if it then said the tag does not exist."""
     return evidence is not None and evidence.resolution.status is not Status.UNAVAILABLE
 
@@ -376,7 +392,7 @@ def reading_of(evidence: Evidence | None, repository: Repository, terms: Terms) 
     own = [
         one
         for one in evidence.failures
-        if one.repository == repository and one.code != _BROKEN and not one.is_cut
+        if one.repository == repository and not (one.is_of_document or one.is_cut)
     ]
     failed = terms.failed.get(repository)
     if failed is not None and failed.code == "not-found" and _is_absent(evidence):
@@ -430,7 +446,7 @@ def _lacks(evidence: Evidence, terms: Terms, *, is_cut_short: bool) -> bool:
     """
     if not terms.documents or evidence.resolution.digest is None or _is_absent(evidence):
         return False
-    if any(one.code == _BROKEN for one in evidence.failures):
+    if any(one.is_of_document for one in evidence.failures):
         return False
     if not evidence.documents_read:
         # a manifest that is no image's has no config, so nothing lacks there

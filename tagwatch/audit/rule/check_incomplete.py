@@ -7,6 +7,9 @@ understood is an error in any case.
 What cannot be read as a whole is told once, and not once an image: a registry, or a repository
 where only that fails. A scan says for how many nights, and calls it an error from the third on.
 
+What was read and nobody can pull (an empty index, a manifest that engines refuse) is an error where
+a file names it. A chart or a signature in the place of an image is told; nothing of it was judged.
+
 Example: `FROM redis:6.2.24`: "redis:6.2.24 was not checked: nothing is stored of it".
 
 Risk: a run that looks clean because it looked at nothing.
@@ -20,12 +23,12 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from tagwatch.audit.model.coverage import GAPS, UNASKED, State, whole_failures
-from tagwatch.audit.model.evidence import Status, is_readable
+from tagwatch.audit.model.evidence import Evidence, Status, is_readable
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, RuleScope, RunSubject, Statement, Unchecked, row
-from tagwatch.audit.rule.phrase import name
+from tagwatch.audit.rule.phrase import WATCH, name
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import Failing, Failure
+from tagwatch.image.snapshot import NO_IMAGE, Failing, Failure
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, replace
 
@@ -98,7 +101,9 @@ def check(subject: RunSubject) -> Iterator[Statement]:
         if id(one) in named_together or _is_said(one, subject, asked):
             continue
         failure = _failure(one, failures)
-        is_broken = failure is not None and failure.code == _BROKEN  # whatever its registry does
+        if failure is not None and failure.code == NO_IMAGE and _may_be_artifact(one.target):
+            continue
+        is_broken = failure is not None and failure.is_of_document  # whatever its registry does
         if is_broken or one.target.reference.repository not in told:
             yield _unchecked(one, failure, subject)
     told |= {one.target.reference.repository for one in subject.unchecked if one.target.reference}
@@ -149,6 +154,23 @@ def _is_said(one: Unchecked, subject: RunSubject, asked: Container[Repository]) 
         return False
     settings = subject.policy.settings(rule, one.target.location.path, reference)
     return settings.severity is not Severity.OFF
+
+
+def _may_be_artifact(target: Target) -> bool:
+    """Return True where no container runs what is named: a watch, a feature, a mounted volume."""
+    return target.kind == WATCH or "artifact" in target.facts
+
+
+def _is_dead(evidence: Evidence | None, failure: Failure | None) -> bool:
+    """Return True where nothing can be pulled: what the tag serves names no platform at all."""
+    return (
+        evidence is not None
+        and not evidence.platforms_offered
+        and failure is not None
+        and failure in evidence.failures
+        and failure.code == _BROKEN
+        and failure.tag is not None  # else it is a list of tags that cannot be understood
+    )
 
 
 def _without_deleted(subject: RunSubject) -> RunSubject:
@@ -246,7 +268,7 @@ def _in_all_its_tags(
     found = {}
     for repository, unchecked in unread.items():
         own = [
-            next((one for one in item.evidence.failures if one.code != _BROKEN), None)
+            next((one for one in item.evidence.failures if not one.is_of_document), None)
             for item in unchecked
             if item.evidence is not None
         ]
@@ -367,11 +389,20 @@ def _unchecked(one: Unchecked, failure: Failure | None, subject: RunSubject) -> 
     else:
         why, hint = "nothing is stored of it", "run once without --offline"
     was = "checked only in part" if in_part else "not checked"
+    is_dead = _is_dead(one.evidence, failure)
+    if is_dead:
+        was = "not checked, and nobody can pull it"
+    elif failure is not None and failure.code == NO_IMAGE:
+        was = "not checked"
     if is_gap and of_repository and subject.nights is not None:
         was = "not read"
         why += "; it is judged from memory"
     if failure is not None and of_repository and subject.nights is not None:
         severity = _severity(subject, nights, (one,))
+    elif is_dead:
+        severity = Severity.WARNING if one.target.kind == WATCH else Severity.ERROR
+    elif failure is not None and failure.code == NO_IMAGE:
+        severity = None
     else:
         severity = Severity.NOTE if in_part else _quiet(subject)
     return Statement(

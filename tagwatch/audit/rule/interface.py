@@ -176,6 +176,8 @@ class Rule:
     options: Mapping[str, Option] = field(default_factory=dict)
     check: Callable[[Any], Iterator[Statement]]
     """Yields what the rule says about a subject of its scope."""
+    of_build: Callable[[FileSubject], Iterator[Statement]] | None = None
+    """Yields what a rule about one target says of a Dockerfile where that names no target."""
     again: Callable[[Any], datetime | None] | None = None
     """Returns the first moment after `subject.at` at which `check` may say something else about the
     same subject because of time alone; None: never. A rule without it does not read the clock."""

@@ -78,7 +78,7 @@ def of_file(extraction: Extraction) -> Iterator[str]:
         yield "gap"
     for one in extraction.instructions:
         yield one.name
-        if one.flags:
+        if one.flags and one.name == "FROM":
             yield "flag"
 
 

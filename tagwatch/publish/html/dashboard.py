@@ -77,8 +77,7 @@ def dashboard_pages(
         (
             one.name,
             len(one.images),
-            macros.group(one, _MOST_NAMED, False),  # type: ignore[attr-defined]  # a macro
-            macros.group(one, _MOST_NAMED, True),  # type: ignore[attr-defined]  # a macro
+            macros.group(one, _MOST_NAMED),  # type: ignore[attr-defined]  # a macro
         )
         for one in _groups(images)
     )

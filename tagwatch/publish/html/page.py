@@ -144,8 +144,7 @@ def _sorted(pages: Pages, way: str) -> Iterator[tuple[str, str]]:
         (
             one_line(group.name, 80),
             len(group.lines) + len(group.named),
-            group_of(group, False),
-            group_of(group, True),
+            group_of(group),
         )
         for group in groups_of(way, pages)
     )

@@ -34,6 +34,7 @@ OPEN_ROWS = 30
 """So many lines of a page are open before anybody asks."""
 _PAGE_SIZE = 260_000
 _PAGE_GROUPS = 150
+_OPEN = " open"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,24 +53,31 @@ class Stretch:
         return f"{self.first} to {self.last}" if self.goes_on or self.number > 1 else ""
 
 
-def paged(groups: Iterable[tuple[str, int, str, str]]) -> Iterator[Stretch]:
+def paged(groups: Iterable[tuple[str, int, Markup]]) -> Iterator[Stretch]:
     """Yield a list's pages, each below a size. At least one, if empty.
 
-    A group is its name, how many lines it has, and its text closed and open.
+    A group is its name, how many lines it has, and its text, which begins with `<details …>`.
     """
     number = 1
     names: list[str] = []
     texts: list[str] = []
     size = rows = 0
-    for name, lines, closed, opened in groups:
-        if texts and (size + len(opened) > _PAGE_SIZE or len(texts) == _PAGE_GROUPS):
+    for name, lines, text in groups:
+        length = len(text) + len(_OPEN)
+        if texts and (size + length > _PAGE_SIZE or len(texts) == _PAGE_GROUPS):
             yield _stretch(number, names, texts, goes_on=True)
             number, names, texts, size, rows = number + 1, [], [], 0, 0
         rows += lines
         names.append(name)
-        texts.append(opened if rows <= OPEN_ROWS else closed)
-        size += len(opened)
+        texts.append(_opened(text) if rows <= OPEN_ROWS else text)
+        size += length
     yield _stretch(number, names, texts, goes_on=False)
+
+
+def _opened(text: Markup) -> Markup:
+    """Return a group that is open: what stands in its first tag is escaped, so `>` ends it."""
+    tag, end, rest = text.partition(">")
+    return tag + _OPEN + end + rest
 
 
 def _stretch(number: int, names: Sequence[str], texts: Sequence[str], *, goes_on: bool) -> Stretch:
@@ -151,6 +159,6 @@ def _prose(text: str) -> Markup:
 
 def _clean(value: object) -> object:
     """Every text that a template prints loses what could hide or turn it; markup is left alone."""
-    if isinstance(value, str) and not hasattr(value, "__html__"):
+    if value.__class__ is str or (isinstance(value, str) and not hasattr(value, "__html__")):
         return visible(value)
     return value

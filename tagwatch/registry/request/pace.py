@@ -279,6 +279,15 @@ class Meter:
         """True where pulls are limited, or where an answer has yet to tell whether they are."""
         return not self.is_unlimited and (self._left < math.inf or not self._has_answered)
 
+    def has_ample_room(self, pulls: float) -> bool | None:
+        """Return True where so many pulls are left beside those that images have room for.
+
+        None where an answer has yet to tell whether they are limited.
+        """
+        if self._left == math.inf and not self._has_answered:
+            return None
+        return not self._is_spent and self._left - self._reserved >= pulls
+
     @asynccontextmanager
     async def room_for_image(self, pulls: int, host: str) -> AsyncIterator[None]:
         """Room to read one image whole, of at most `pulls` manifests; waits for those before it.

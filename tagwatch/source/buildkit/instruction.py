@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tagwatch.errors import InputError
 from tagwatch.source.buildkit.scope import Build, GlobalScope, Stage, StageScope, assignments
@@ -26,13 +26,14 @@ _SUSPECT = (
 def instructions_of(
     source: SourceText, build: Build, scope: GlobalScope
 ) -> tuple[Instruction, ...]:
-    """FROM, USER, EXPOSE (one for each port), ADD and HEALTHCHECK in the file's order.
+    """FROM, USER, EXPOSE (one for each port), ADD, COPY --from and HEALTHCHECK in the file's order.
 
     Of ENV and ARG those that may hold a secret, one for each pair, as they stand.
     """
     judged = (_inner(statement) for stage in build.stages for statement in stage.statements)
-    lazy = not any("$" in one.arguments for one in judged if one.keyword in _JUDGED)
-    reader = _Reader(source, scope, lazy=lazy)
+    lazy = not any("$" in one.arguments for one in judged if _is_judged(one))
+    names = {stage.name.lower(): stage.index for stage in build.stages if stage.name}
+    reader = _Reader(source, scope, names, lazy=lazy)
     return tuple(found for stage in build.stages for found in reader.read(stage))
 
 
@@ -41,12 +42,26 @@ def _inner(statement: Statement) -> Statement:
     return statement.trigger or statement
 
 
+def _is_judged(statement: Statement) -> bool:
+    return statement.keyword in _JUDGED or (
+        statement.keyword == "COPY" and bool(_origin(statement))
+    )
+
+
+def _origin(statement: Statement) -> str:
+    """What a COPY copies from, if that is not the build's own files."""
+    return next((f.text[7:] for f in statement.flags if f.text.startswith("--from=")), "")
+
+
 class _Reader:
     """Reads stage by stage; `lazy`: no instruction uses a variable, so none is worked out."""
 
-    def __init__(self, source: SourceText, scope: GlobalScope, *, lazy: bool) -> None:
+    def __init__(
+        self, source: SourceText, scope: GlobalScope, names: Mapping[str, int], *, lazy: bool
+    ) -> None:
         self._source = source
         self._scope = scope
+        self._names = names
         self._lazy = lazy
         self._scopes: list[StageScope] = []
 
@@ -60,7 +75,7 @@ class _Reader:
             inner = _inner(statement)
             if inner.keyword in _SETTINGS and re.search(_SUSPECT, inner.arguments):
                 yield from self._settings(stage, inner, onbuild=statement.trigger is not None)
-            if inner.keyword not in _JUDGED:
+            if not _is_judged(inner):
                 continue
             variables = own.value if self._lazy else own.read_to(statement)
             words = self._words(inner)
@@ -114,11 +129,19 @@ class _Reader:
             arguments=tuple(arguments),
             location=self._source.location(start, end),
             stage=stage.index,
-            base=stage.base if statement.keyword == "FROM" else None,
+            base=stage.base if statement.keyword == "FROM" else self._copied(statement),
             flags=tuple(flag.text for flag in statement.flags),
             missing=tuple(missing),
             onbuild=onbuild,
         )
+
+    def _copied(self, statement: Statement) -> int | None:
+        """The stage that a COPY copies from."""
+        origin = _origin(statement) if statement.keyword == "COPY" else ""
+        if not origin:
+            return None
+        number = int(origin) if re.fullmatch(r"[0-9]{1,9}", origin) else None
+        return self._names.get(origin.lower(), number)
 
     def _expanded(
         self, statement: Statement, text: str, variables: Variables

@@ -22,6 +22,7 @@ from tagwatch.source.text.interpolation import Resolved
 from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence, items_of
 from tagwatch.source.text.shared_value import mark_shared
 from tagwatch.source.text.yaml_nodes import load_yaml
+from tagwatch.value import replace
 
 __all__ = ["built_by", "extract", "images_below", "recognizes"]
 
@@ -37,7 +38,9 @@ _CONTAINERS = frozenset(
 )
 # What stands below these names is data or a record of the past, not what will run.
 _DATA = frozenset({"metadata", "status", "data", "stringData", "binaryData"})
+_MOUNTED = {"artifact": "volume"}
 _DATA_KINDS = frozenset({"ConfigMap", "Secret", "CustomResourceDefinition", "ImageRepository"})
+_VOLUME = "volumes[]"
 _IMAGE_KEYS = ("image", "Image", "imageName", "ImageName")
 # Spark's operator took a name below Kubernetes' own.
 _CORE = re.compile(r"v1|(?:apps|batch|extensions|(?!sparkoperator\.)[a-z.-]+\.k8s\.io)/v\w+")
@@ -73,8 +76,9 @@ def images_below(document: Document, root: Node, *, kind: str = "kubernetes") ->
     for resource in _resources(root, 0):
         given = [values for values in values_of(resource) if id(values) not in seen]
         seen.update(map(id, given))
-        for group, node, missing in _containers(resource, seen):
-            yield _target(document, node, kind, group, missing)
+        for group, node, missing, is_mounted in _containers(resource, seen):
+            target = _target(document, node, kind, group, missing)
+            yield replace(target, facts=_MOUNTED) if is_mounted else target
         for values in given:
             yield from (target for target, _ in values_images(document, values, kind))
         yield from argo_images(document, resource, kind)
@@ -114,8 +118,9 @@ def _resources(root: Node, depth: int) -> Iterator[Mapping]:
 
 def _containers(
     root: Mapping, seen: set[int]
-) -> Iterator[tuple[str | None, Scalar, tuple[str, ...]]]:
-    """The container name and image of everything in a resource, and what is missing of it.
+) -> Iterator[tuple[str | None, Scalar, tuple[str, ...], bool]]:
+    """The container name and image of everything in a resource, and what is missing of it; True for
+    what is mounted and not run.
 
     In a custom resource also what is plainly an image by its key and form; a name alone gets its
     tag from somewhere else. What stands below nodes whose identities are `seen` is passed over.
@@ -129,7 +134,7 @@ def _containers(
             may_be = is_custom and key.endswith(_IMAGE_KEYS)
             found = _plain(node.value, is_own=node is own) if may_be else None
             if found is not None and found.repository not in built:
-                yield None, node, () if found.tag or found.digest else ("tag",)
+                yield None, node, () if found.tag or found.digest else ("tag",), False
             continue
         if id(node) in seen:
             continue
@@ -140,7 +145,8 @@ def _containers(
         image = _image(key, node)
         if image is not None and image.value:
             name = node.scalar("name")
-            yield name.value if name is not None and name is not image else None, image, ()
+            group = name.value if name is not None and name is not image else None
+            yield group, image, (), key == _VOLUME and "image" in node.entries
         below = [pair for pair in node.entries.items() if pair[0] not in _DATA]
         stack.extend(pair for pair in reversed(below) if pair[1] is not image)
 
@@ -180,7 +186,7 @@ def _image(key: str, node: Mapping) -> Scalar | None:
         return node.scalar("name")  # OpenShift: of an ImageStream's tag, or what a build stands on
     if key in _CONTAINER or key.removesuffix("[]") in _CONTAINERS:
         return node.scalar("image")
-    if key == "volumes[]":
+    if key == _VOLUME:
         return node.scalar("image", "reference") or node.scalar("containerDisk", "image")
     return None
 

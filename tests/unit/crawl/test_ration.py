@@ -18,6 +18,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.platform import LINUX_AMD64
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot
+from tagwatch.registry.request.pace import Meter
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.walk.work import RegistrySlot
 from tests.registry.doubles.warehouse import Double, Pushed
@@ -229,11 +230,11 @@ async def test_what_is_kept_for_others_has_a_limit() -> None:
 
 
 async def test_a_ticket_is_called_when_all_before_it_have_passed() -> None:
-    ration, called = Ration(), list[str]()
+    ration, called, few = Ration(), list[str](), Meter(budget=1).has_ample_room
     with ration.ticket() as first, ration.ticket() as second, ration.ticket() as third:
 
         async def wait(name: str) -> None:
-            await {"first": first, "third": third}[name].turn()
+            await {"first": first, "third": third}[name].turn(few, 1)
             called.append(name)
 
         async with asyncio.timeout(LONG), asyncio.TaskGroup() as group:
@@ -243,7 +244,65 @@ async def test_a_ticket_is_called_when_all_before_it_have_passed() -> None:
             await asyncio.sleep(0)
             assert called == ["first"]
             second.pass_on()
-            await second.turn()
+            await second.turn(few, 1)
             assert called == ["first"], "the first has not passed; who passed waits for nobody"
             first.pass_on()
     assert called == ["first", "third"]
+
+
+class Stuck(Late):
+    """A registry that answers nothing about its first repository until it may."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.may_answer = asyncio.Event()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if f"/{PATHS[0]}/" in request.path:
+            await self.may_answer.wait()
+        return await super()._answer(request)
+
+
+async def test_one_that_never_answers_keeps_nobody_from_what_is_there_for_all() -> None:
+    registry, arrived = Stuck(1), dict[str, RepositorySnapshot]()
+    for path in PATHS:
+        registry.warehouse.push(path, "1")
+
+    async def sink(snapshot: RepositorySnapshot) -> None:
+        arrived[snapshot.repository.path] = snapshot
+        if len(arrived) == len(PATHS) - 1:
+            registry.may_answer.set()
+
+    tasks = [task(path, tags=frozenset("1")) for path in PATHS]
+    async with slot_of(registry, 2 * len(PATHS)) as slot, asyncio.timeout(LONG):
+        await run(tasks, slot.crawl, sink)
+    assert [len(arrived[path].documents) for path in PATHS] == [3] * len(PATHS)
+    assert next(reversed(arrived)) == PATHS[0]
+
+
+async def test_who_comes_later_takes_nothing_that_others_may_want() -> None:
+    """Of ten pulls, those before it may want eight: so two may be had at once, and no third."""
+    ration, plenty = Ration(), Meter(budget=10).has_ample_room
+    first_task, second_task = (task(path, tags=frozenset("12")) for path in PATHS[:2])
+    with (
+        ration.ticket(task=first_task) as first,
+        ration.ticket(task=second_task) as second,
+        ration.ticket(task=second_task) as third,
+    ):
+        await asyncio.wait_for(third.turn(plenty, 2), LONG)
+        waits = asyncio.ensure_future(third.turn(plenty, 3))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not waits.done()
+        second.pass_on()
+        await asyncio.wait_for(waits, LONG)
+        assert not first.has_passed
+
+
+async def test_where_nobody_says_how_many_there_are_one_waits_for_some_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tagwatch.crawl.image_reader._UNKNOWN_SECONDS", 0.0)
+    ration, unknown = Ration(), Meter(counted=True).has_ample_room
+    with ration.ticket(), ration.ticket() as second:
+        await asyncio.wait_for(second.turn(unknown, 1), LONG)

@@ -20,6 +20,7 @@ from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
 from tagwatch.ledger.codec import decode, decode_quickly, encode
 from tagwatch.ledger.spool import Spool, lines_of
+from tagwatch.value import replace
 
 AT = datetime(2026, 11, 24, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -116,3 +117,39 @@ def test_a_later_look_that_found_nothing_else() -> None:
     gone = until(evidence(1, ended=True), AT + DAY)
     assert (gone.at, gone.history[-1].last_seen) == (AT + DAY, AT)
     assert until(later, AT) == later, "an earlier look says nothing new"
+
+
+@pytest.mark.parametrize("at_hand", [0, 3])
+def test_an_outline_says_of_evidence_what_the_whole_says(at_hand: int) -> None:
+    spool = Spool(at_hand)
+    whole = {
+        one.key: one
+        for number in range(4)
+        if (one := replace(evidence(number), origin="" if number else "http://r.example"))
+    }
+    for number, (key, one) in enumerate(whole.items()):
+        if number % 2:
+            spool.put_line(key, encode(one))
+        else:
+            spool.put(one)
+    newer = (Newer(), Newer(patch="9"))
+    told = replace(whole["r/3"], resolution=replace(whole["r/3"].resolution, newer=newer[1]))
+    chosen = SelectedEvidence(spool, whole, lambda _: told, {"r/3": newer})
+    again = SelectedEvidence(chosen, ["r/1", "r/3"])
+    plain = SelectedEvidence(whole, whole)
+    for key, one in (whole | {"r/3": told}).items():
+        for of in (chosen, again, plain) if key in again else (chosen,):
+            said = of.outline(key)
+            expected = whole[key] if of is plain else one
+            assert (said.resolution, said.at, said.origin) == (
+                expected.resolution,
+                expected.at,
+                expected.origin,
+            )
+    read = spool.outline("r/1")
+    assert not isinstance(read, Evidence), "of a text no more is read"
+    with pytest.raises(KeyError):
+        spool.outline("r/9")
+    spool.put_line("r/1", b'{"key":"r/1","resolution":{}}')
+    with pytest.raises(LedgerError):
+        spool.outline("r/1")

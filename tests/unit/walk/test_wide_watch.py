@@ -20,7 +20,8 @@ from tagwatch.publish.html.view import Pages
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.used import apart_of, used_images, used_targets
 from tagwatch.source.target import Location, Target, Targets, parts_of
-from tagwatch.walk.watch_list import Keys, Names, Watched
+from tagwatch.value import replace
+from tagwatch.walk.watch_list import Keys, Names, Watched, _places_in
 from tests.unit.ledger.test_listed import AT
 
 PLACE = Location(path="tagwatch.yaml", line=7, column=1, end_line=7, end_column=9)
@@ -49,6 +50,25 @@ def test_names_are_what_they_were(tags: int) -> None:
     assert len(names) == tags
     assert all(name in names for name in plain)
     assert not any(other in names for other in ("1", ".1", "", "1.", "\n", f"1.{tags}", 1))
+
+
+def test_names_with_the_checksum_of_another_are_told_apart() -> None:
+    """`plumless` and `buckeroo` have the same; so many are looked up by it."""
+    names = Names.of([*(f"1.{number}" for number in range(2_000)), "plumless"])
+    assert "plumless" in names
+    assert "buckeroo" not in names
+
+
+def test_who_looks_here_and_there_reads_no_list_twice() -> None:
+    """Three wide entries of one repository are asked in turn for each of its keys."""
+    entries = [
+        replace(part("team/0", 0), tags=Names.of(f"{place}.{number}" for number in range(2_000)))
+        for place in range(7, 10)
+    ]
+    keys = Keys(in_files=(), listed=entries)
+    before = _places_in.cache_info().misses
+    assert all(key in keys for number in range(9) for key in [*keys][number::700])
+    assert _places_in.cache_info().misses - before == len(entries)
 
 
 def test_keys_are_those_of_files_and_of_the_watch_list() -> None:
