@@ -405,7 +405,7 @@ class OciClient:
     def _stated_digest(self, answer: Answer, reference: str) -> Digest | None:
         """What the answer says its digest is; it must be what was asked for."""
         text = answer.headers.get("Docker-Content-Digest", "")
-        asked = Digest(reference) if is_digest(reference) else None
+        asked = Digest(reference) if ":" in reference else None  # no tag has one
         if not text:
             return asked
         if not is_digest(text):
