@@ -26,6 +26,8 @@ from tagwatch.source.target import Location
 __all__ = ["PolicyCheck", "packed"]
 
 _NAMES = {bool: "true or false", int: "a whole number", str: "a text"}
+_IN_NAMES = r"(?a)(?:\[[\da-fA-F:]+\])?[\w.:/*?-]*"
+"""What names of images and registries are written with; an address of IPv6 stands in brackets."""
 _PLURALS = {int: "whole numbers", str: "texts"}
 
 
@@ -247,6 +249,10 @@ def _images(text: str) -> None:
         why = "a repository name is lower case"
     elif name.endswith("/"):
         why = "it ends with a slash; `/**` means everything below"
+    elif re.fullmatch(_IN_NAMES, name) is None:
+        why = "the wildcards are `*`, `**` and `?`, and a pattern names one thing"
+    elif not {"", ".", ".."}.isdisjoint(name.split("/")):
+        why = "a part of the name is missing"
     else:
         return
     raise UsageError(f"no image matches {text!r}: {why}", hint="write [registry/]name[:tag]")
@@ -256,13 +262,18 @@ def _registries(text: str) -> None:
     """Raise `UsageError` where a pattern matches no registry and no repository."""
     if "/" in text:
         _repositories(text)
-    elif re.search(r"\s", text):
+    elif re.fullmatch(_IN_NAMES, text) is None:
         raise UsageError(f"no registry matches {text!r}", hint="write a host, as quay.io")
 
 
 def _repositories(text: str) -> None:
     """Raise `UsageError` where a pattern matches no repository."""
     _images(text)
+    host, _, port = text.rpartition(":")
+    if "/" not in text and ("." in host or host == "localhost") and re.fullmatch(r"[\d*?]+", port):
+        raise UsageError(
+            f"no repository matches {text!r}: that is a registry", hint=f"write {text}/**"
+        )
     if canonical_pattern(text)[1:] != (None, None):
         raise UsageError(
             f"no repository matches {text!r}: these lists are about repositories, and not tags",

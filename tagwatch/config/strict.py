@@ -53,7 +53,7 @@ def with_defaults_said(plain: dict[str, Any], value: Any, form: type[msgspec.Str
             with_defaults_said(inner, said, type(default))
             if inner:
                 plain[one.encode_name] = inner
-        elif isinstance(default, str | bool | int):
+        elif isinstance(default, str | bool | int) or (default is None and said is None):
             plain.setdefault(one.encode_name, default)
 
 

@@ -130,7 +130,8 @@ def write_projects(
     if (directory / NAME).exists():
         raise OutputError(
             f"{str(directory)!r} holds the reports of one project",
-            hint="name a directory of its own for the site of several: --directory FOLDER",
+            hint="the site of several needs a folder of its own: `reports: {projects: FOLDER}`, or "
+            "--directory FOLDER",
         )
     try:
         runs = merged(read_past(directory / PROJECTS) if past is None else past, projects)

@@ -253,7 +253,8 @@ class OciClient:
         return TagObservation(tag=reference, digest=document.digest, media_type=document.media_type)
 
     async def manifest(self, repository: Repository, tag_or_digest: str) -> Document:
-        """See `Registry.manifest`. A body that is no manifest is refused.
+        """See `Registry.manifest`. A body that is no manifest is refused, save where its digest was
+        asked for: then a tag does serve it, and whoever reads it says what it is.
 
         Of a schema 1 manifest, what its digest covers: nobody reads more of it.
         """
@@ -266,6 +267,7 @@ class OciClient:
         if is_html(answer):
             raise foreign_answer(answer, host=self.host, doing=doing)
         stated = self._stated_digest(answer, reference)
+        document: Document | None = None
         try:
             signed = signed_bytes(answer.body) if answer.media_type in SCHEMA1_TYPES else None
             document = self._verified(answer, stated, doing, signed)
@@ -275,6 +277,8 @@ class OciClient:
         except InvalidDocumentError as error:
             # Its message quotes the body, and its own cause may: neither goes on as it is.
             reason = self.authorizer.scrub(error.message)
+            if document is not None and is_digest(tag_or_digest) and reason == error.message:
+                return document
             raise HostileAnswerError(f"{self.host}: {doing}: {reason}", hint=error.hint) from None
         return Document(digest=document.digest, media_type=parsed.media_type, raw=document.raw)
 
@@ -401,7 +405,7 @@ class OciClient:
     def _stated_digest(self, answer: Answer, reference: str) -> Digest | None:
         """What the answer says its digest is; it must be what was asked for."""
         text = answer.headers.get("Docker-Content-Digest", "")
-        asked = Digest(reference) if is_digest(reference) else None
+        asked = Digest(reference) if ":" in reference else None  # no tag has one
         if not text:
             return asked
         if not is_digest(text):

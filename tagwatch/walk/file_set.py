@@ -97,12 +97,19 @@ def read_named(
         runs = running_containers(site.environment)
         files = replace(files, extractions=(*files.extractions, *runs))
     if files.none_read:
-        first = next(iter(files.problems), None)
-        raise NothingToReadError(
-            first.message if first else "nothing that tagwatch reads is among the paths named",
-            hint=(first.hint if first else "") or "name Dockerfiles, Compose or Kubernetes files",
-        )
+        raise _nothing_read(files)
     return files
+
+
+def _nothing_read(files: FileSet) -> NothingToReadError:
+    """Return the error that says why, or which file names images and was passed over."""
+    first = next(iter(files.problems), None)
+    message = first.message if first else "nothing that tagwatch reads is among the paths named"
+    if first is None:
+        first = next((one for _, part in files.extractions for one in part.problems), None)
+        message += f"; {first.location.path!r}: {first.message}" if first else ""
+    hint = first.hint if first else ""
+    return NothingToReadError(message, hint=hint or "name Dockerfiles, Compose or Kubernetes files")
 
 
 def read_to_fix(

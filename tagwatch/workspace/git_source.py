@@ -149,9 +149,9 @@ def kept(
         except InputError as error:
             why = str(error)
     elif not (folder / ".git").exists():
-        why = "it was not fetched yet: a scan does that"
+        why = "no scan has done it yet"
     elif not _is_laid_out(folder, environment):
-        why = "its newest commit was not laid out whole: a scan does that"
+        why = "its newest commit was not laid out whole; the next scan does it"
     try:
         if (folder / ".git").exists():
             at, commit = _laid_out(folder, environment)

@@ -145,6 +145,7 @@ async def test_a_policy_of_its_own_is_named(place: Workplace) -> None:
         ),
         (("check", "nope/Dockerfile"), 3, "'nope/Dockerfile' does not exist", "check the path"),
         (("check", "empty"), 3, "nothing that tagwatch reads", "name Dockerfiles"),
+        (("check", "pipeline"), 3, "a pipeline of Bitbucket names images", "under `watch:`"),
         (("extract", "empty"), 3, "nothing that tagwatch reads", "name Dockerfiles"),
         (("check", "/dev/zero"), 3, "neither file nor folder", "check the path"),
         (("check", "pipe/Dockerfile"), 3, "neither file nor folder", "check the path"),
@@ -156,6 +157,7 @@ async def test_arguments(
     place: Workplace, arguments: tuple[str, ...], code: int, says: str, hint: str
 ) -> None:
     place.write("empty/notes.txt", "nothing")
+    place.write("pipeline/bitbucket-pipelines.yml", "image: node:22\n")
     (place.folder / "pipe").mkdir()
     os.mkfifo(place.folder / "pipe/Dockerfile")
     (place.folder / "loop").symlink_to("loop")

@@ -226,7 +226,7 @@ async def test_doctor_says_what_was_not_read(place: Workplace, tmp_path: Path) -
     place.write("tagwatch.yaml", f'{SETTINGS}  - bad.yaml\n  - {{git: "{tmp_path}/none"}}\n')
     place.write("bad.yaml", "services: {a: {image: redis}\n")
     done = await place.run("doctor")
-    assert f"{tmp_path}/none was not fetched: it was not fetched yet" in " ".join(done.err.split())
+    assert f"{tmp_path}/none was not fetched: no scan has done it yet" in " ".join(done.err.split())
     assert "bad.yaml" in done.err
 
 

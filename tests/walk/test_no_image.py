@@ -30,6 +30,7 @@ def artifact(config: str, layer: str) -> bytes:
 
 SERVED: Mapping[str, tuple[str, bytes]] = {
     "empty": (OCI_INDEX, b'{"schemaVersion": 2, "manifests": []}'),
+    "text": (OCI_MANIFEST, b"hello"),
     "old": (SCHEMA_1, b'{"schemaVersion": 1, "fsLayers": []}'),
     "chart": (OCI_MANIFEST, artifact(HELM, "application/vnd.cncf.helm.chart.content.v1.tar+gzip")),
     "wasm": (OCI_MANIFEST, artifact(WASM, "application/wasm")),
@@ -79,6 +80,7 @@ async def test_what_nobody_can_pull_is_an_error_and_an_artifact_a_warning(
         found = told(done)
         assert {tag: severity for tag, (severity, _) in found.items()} == {
             "empty": "error",
+            "text": "error",
             "old": "error",
             "chart": "warning",
             "wasm": "warning",

@@ -65,7 +65,8 @@ class Pace:
             self._waiting.appendleft(turn)
         else:
             self._waiting.append(turn)
-        self._wake()
+        if self._under_way < self._at_once or self._limited:  # else whoever leaves wakes
+            self._wake()
         try:
             await turn.future
         except asyncio.CancelledError:

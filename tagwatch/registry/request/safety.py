@@ -57,7 +57,14 @@ class Origin(NamedTuple):
 
 def origin_of(url: URL) -> Origin:
     """The origin of an absolute URL; scheme and host are empty where it has none."""
-    return Origin(url.scheme, (url.host or "").rstrip("."), url.port or 0)
+    # A scan has a URL a tag, and few places: what a URL tells of its own it works out each time.
+    return _origin(url.scheme, url.raw_authority)
+
+
+@lru_cache(maxsize=256)
+def _origin(scheme: str, authority: str) -> Origin:
+    url = URL.build(scheme=scheme, authority=authority, encoded=True)
+    return Origin(scheme, (url.host or "").rstrip("."), url.port or 0)
 
 
 def parse_origins(texts: Iterable[str], *, insecure: bool) -> frozenset[Origin]:

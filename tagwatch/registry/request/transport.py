@@ -184,8 +184,6 @@ class Transport:
         """
         self._fail_fast(ask)
         # Written out: stamina's loop costs 75 µs a call, as much as the whole HEAD (2026-11).
-        clock = asyncio.get_running_loop().time
-        patience = self._settings.patience_seconds
         ends_at: float | None = None
         refused_until: float | None = None
         failures = 0
@@ -194,6 +192,8 @@ class Transport:
             if isinstance(found, Answer):
                 return found
             error, pause, began = found
+            clock = asyncio.get_running_loop().time
+            patience = self._settings.patience_seconds
             # "Too many requests" is no failure: the registry works, but wants to be asked more
             # slowly. Nothing sleeps here: `Pace` holds requests to the host back for `pause`, and
             # then lets this one go first. Refusals in a row are counted for the whole host, because

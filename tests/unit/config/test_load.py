@@ -375,7 +375,10 @@ def test_what_a_policy_says_counts_also_where_it_is_the_default(tmp_path: Path) 
     assert policy.defaults.cooldown == timedelta(days=3)
     assert policy.defaults.stale_grace == timedelta(days=9), "nothing was said of it"
     assert policy.ignore_policy == IgnorePolicy(max_days=9)
-    assert load(tmp_path, f"policy:\n  {said.splitlines()[3]}").policy.defaults.asks_cooldown
+    said = "extends: [org.yaml]\nignore_policy: {max_days: null}\n"
+    policy = load(tmp_path, "policy: policy.yaml", said).policy
+    assert policy.ignore_policy.max_days is None, "there is no end that all have"
+    assert load(tmp_path, "policy: {defaults: {cooldown: 3d}}").policy.defaults.asks_cooldown
     assert not load(tmp_path, "policy: {defaults: {host_os: linux}}").policy.defaults.asks_cooldown
 
 
@@ -390,6 +393,12 @@ def test_what_a_policy_says_counts_also_where_it_is_the_default(tmp_path: Path) 
         ),
         ("registries: {deny: ['quay.io ']}", "registries.deny[0]", "no registry"),
         ("registries: {deny: ['docker.io/a/b:1']}", "registries.deny[0]", "not tags"),
+        ("registries: {deny: ['quay.io,ghcr.io']}", "registries.deny[0]", "no registry"),
+        ("registries: {deny: ['quay.io/{a,b}/*']}", "registries.deny[0]", "the wildcards are"),
+        ("registries: {deny: ['quay.io//a']}", "registries.deny[0]", "a part of the name"),
+        ("repositories: {deny: ['quay.io/[ab]*']}", "repositories.deny[0]", "the wildcards are"),
+        ("repositories: {deny: ['./a']}", "repositories.deny[0]", "a part of the name"),
+        ("repositories: {deny: ['localhost:5000']}", "repositories.deny[0]", "is a registry"),
         ("repositories: {deny: ['redis:6*']}", "repositories.deny[0]", "not tags"),
         ("repositories: {deny: [quay.io]}", "repositories.deny[0]", "that is a registry"),
         ("repositories: {allow: [quay.io/Shop/*]}", "repositories.allow[0]", "lower case"),
@@ -415,6 +424,7 @@ def test_a_pattern_that_matches_nothing_is_refused(
     [
         "registries: {allow: [QUAY.io, '[::1]:5000', '*', localhost, 'docker.io/library/*']}",
         "repositories: {allow: ['**', redis, 'a.example:5000/**', 'Quay.io/a/*', 'redis*']}",
+        "repositories: {allow: ['[::1]:5000/**', 'a.example/**/x', '*.io/a_b/c-?']}",
         "overrides: [{images: ['redis:*-Alpine', 'a/b@sha256:*'], rules: {}}]",
     ],
 )

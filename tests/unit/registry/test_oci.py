@@ -210,6 +210,25 @@ async def test_what_is_no_manifest_is_refused(media_type: str, body: bytes, says
             await registry.manifest(repository(server.host), "1")
 
 
+async def test_what_is_no_manifest_is_given_to_who_asks_for_its_digest() -> None:
+    """A tag does serve it: that is a fact of the image, and no registry is called hostile."""
+    body = b"hello"
+    kind = {"Content-Type": OCI_MANIFEST}
+    async with (
+        scripted(
+            PING,
+            get(digest_of(body), headers=kind, body=body),
+            get(digest_of(body), headers=kind, body=b"hullo"),
+        ) as server,
+        registry_at(server.url) as registry,
+    ):
+        app = repository(server.host)
+        document = await registry.manifest(app, digest_of(body))
+        assert (document.digest, document.raw) == (digest_of(body), body)
+        with pytest.raises(HostileAnswerError, match="was promised"):
+            await registry.manifest(app, digest_of(body))
+
+
 @pytest.mark.parametrize("told", [True, False])
 async def test_of_schema_1_the_digest_is_of_what_was_signed(told: bool) -> None:
     """It was called a lie, and its registry hostile, before the signatures were taken out."""
