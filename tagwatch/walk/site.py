@@ -93,7 +93,7 @@ class Site:
     """The ledger's file. It is created when something is first stored."""
     at: datetime
     """The run's one reading of the clock. A later run has a site of its own."""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The variables that credentials, proxies and the files' own substitutions are read from."""
     folder: Path = Path()
     """The folder at which relative paths start; by default the working folder of the process."""
@@ -144,7 +144,7 @@ def open_site(
     untrusted: bool = False,
     offline: bool = False,
     shown: Iterable[str] = (),
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
     at: datetime | None = None,
 ) -> Site:
     """Open the place in which `check`, `fix`, `resolve` and `scan` work.
@@ -165,7 +165,7 @@ def open_site(
     public addresses are asked. `offline`: what a tree's file may not say is passed over with a
     warning, where it is an error else. `shown` names variables, `*` for any text, whose values
     references may hold. `environment` replaces the variables of the process, and the home that they
-    name. `at` is the time that the run takes as now; it has a time zone. None: now.
+    name. `at` is the time that the run takes as now; it has a time zone. None: that of the process.
 
     Reads the configuration's files; asks no registry, opens no ledger. Raises `ConfigError` where
     the configuration or the policy is wrong or missing, and `UsageError` where `path` is neither a
@@ -191,7 +191,7 @@ def open_checked(
     untrusted: bool = False,
     offline: bool = False,
     shown: Iterable[str] = (),
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
     at: datetime | None = None,
     handed: Mapping[str, Any] | None = None,
 ) -> tuple[Site, Mapping[str, Any]]:
@@ -202,7 +202,7 @@ def open_checked(
     """
     if handed is not None:
         path, untrusted = handed["folder"], handed["untrusted"]
-    environment = dict(environment)
+    environment = dict(os.environ if environment is None else environment)
     folder, root, named = _where(path, config)
     home = home_of(environment)
     data = data_folder(environment, home)

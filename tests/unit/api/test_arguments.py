@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +69,16 @@ def test_the_documentation_tells_costs_and_errors(name: str) -> None:
     said = inspect.getdoc(getattr(tagwatch, name)) or ""
     assert "Raises" in said
     assert "request" in said or "asks no registry" in said or "Costs" in said
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_is_shown_of_a_site_holds_no_variable() -> None:
+    """`help(tagwatch.open_site)` and `print(site)` showed every secret of the environment."""
+    assert tagwatch.open_site(environment={"TOKEN": "hunter2"}).environment == {"TOKEN": "hunter2"}
+    assert "hunter2" not in repr(tagwatch.open_site(environment={"TOKEN": "hunter2"}))
+    default = inspect.signature(tagwatch.open_site).parameters["environment"].default
+    assert default is None, "the signature would show what the process has"
+    assert tagwatch.open_site().environment == os.environ
 
 
 async def test_configured_facts_that_cannot_be_had_are_told(folder: Path) -> None:
