@@ -168,7 +168,7 @@ complete -c tagwatch -n '__fish_seen_subcommand_from report' -s q -l quiet -d 'n
 complete -c tagwatch -n '__fish_seen_subcommand_from report' -s v -l verbose -d 'say each request as it is answered'
 complete -c tagwatch -n '__fish_seen_subcommand_from report' -l directory -r -d 'where HTML goes (default: reports.directory)'
 complete -c tagwatch -n '__fish_seen_subcommand_from report' -l from -r -d 'results of several projects (check --format json, latest.json): one site of them all'
-complete -c tagwatch -n '__fish_seen_subcommand_from report' -l projects -d 'one site of all projects of this ledger (default: below reports.directory)'
+complete -c tagwatch -n '__fish_seen_subcommand_from report' -l projects -d 'one site of all projects of this ledger (default: reports.projects, else below reports.directory)'
 complete -c tagwatch -n '__fish_seen_subcommand_from doctor' -s h -l help -d 'show this help message and exit'
 complete -c tagwatch -n '__fish_seen_subcommand_from doctor' -l config -r -d 'your word for one configuration, \'\' for none (default: $TAGWATCH_CONFIG, else your own file and the repository\'s)'
 complete -c tagwatch -n '__fish_seen_subcommand_from doctor' -l config-from -r -d 'configuration and policy as this commit or branch has them, for pull requests'

@@ -14,7 +14,8 @@ from pathlib import Path
 from sqlite3 import Connection, OperationalError, connect
 from typing import Any, NamedTuple
 
-from tagwatch.audit.model.evidence import Evidence, Newer, Resolution, SelectedEvidence
+from tagwatch.audit.model.evidence import Evidence, Newer, SelectedEvidence
+from tagwatch.audit.model.outline import Outline
 from tagwatch.errors import LedgerFailedError
 from tagwatch.ledger.codec import decode_quickly, encode
 from tagwatch.ledger.connection import Translated, connect_read_only
@@ -22,7 +23,6 @@ from tagwatch.ledger.evidence import beginning_of
 from tagwatch.ledger.judged import lines_again
 from tagwatch.ledger.piece import Stretch
 from tagwatch.ledger.record import Judged
-from tagwatch.value import dataclass
 
 __all__ = ["Spool", "lines_of", "stretches_of"]
 
@@ -49,15 +49,6 @@ class Folded(NamedTuple):
     keys: Collection[str]
     judged: Judged
     at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Outline:
-    """What a list of images says of stored evidence: to read it takes a fifth of the whole."""
-
-    resolution: Resolution
-    at: datetime | None = None
-    origin: str = ""
 
 
 class Spool(Mapping[str, Evidence]):
@@ -191,12 +182,12 @@ class Spool(Mapping[str, Evidence]):
                 self._values += 1
         return found
 
-    def outline(self, key: str) -> Evidence | _Outline:
+    def outline(self, key: str) -> Evidence | Outline:
         """Return what a list says of a key's evidence; of a text the rest is passed over."""
         held = self._at_hand.get(key)
         if held is None:
             held = self.line(key)
-        return decode_quickly(_Outline, held) if isinstance(held, bytes) else held
+        return decode_quickly(Outline, held) if isinstance(held, bytes) else held
 
     def __contains__(self, key: object) -> bool:
         if key in self._at_hand:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from tagwatch.errors import LedgerReadOnlyError
 from tagwatch.ledger.connection import SCHEMA_VERSION, connect, keep_private, stored_version
 
 __all__ = ["open_upgraded"]
@@ -19,7 +22,8 @@ def open_upgraded(path: Path) -> sqlite3.Connection:
     connection = connect(path)
     try:
         if stored_version(connection, path) != SCHEMA_VERSION:
-            _upgrade(connection, path)
+            with _told(path):
+                _upgrade(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         keep_private(path)
     except BaseException:
@@ -40,3 +44,17 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
         connection.rollback()
         raise
     connection.execute("COMMIT")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say of an old ledger that may not be written why somebody who only reads wants to."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if not error.sqlite_errorname.startswith("SQLITE_READONLY"):
+            raise
+        raise LedgerReadOnlyError(
+            f"the ledger {str(path)!r} is of an older tagwatch, and may not be written",
+            hint="let this version write it once: `tagwatch scan` brings it up to date",
+        ) from error

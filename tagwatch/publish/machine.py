@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from tagwatch.audit.model.coverage import Reading, State
-from tagwatch.audit.model.evidence import Resolution, Status, in_order, is_readable
+from tagwatch.audit.model.evidence import Resolution, SelectedEvidence, Status, in_order
 from tagwatch.audit.model.finding import Finding, causes_of, is_routine
 from tagwatch.audit.verdict.result import LAPSED, AuditResult, Ignored, RepositoryChange
 from tagwatch.image.reference import Reference
@@ -22,10 +22,12 @@ from tagwatch.source.text.edit import Fix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from typing import Any
 
-    from tagwatch.audit.model.evidence import Outline
+    from tagwatch.audit.model.evidence import Evidence
+    from tagwatch.audit.model.outline import Outline
 
     Document = dict[str, Any]
 
@@ -36,6 +38,7 @@ __all__ = [
     "finding_document",
     "location_document",
     "news_parts",
+    "outline_of",
     "parts",
     "problem_document",
     "remark_documents",
@@ -227,9 +230,12 @@ def _images(result: AuditResult) -> Iterator[Document]:
             for key, one in used_images(result)
             if one.evidence is None
         }
-    outline = getattr(result.evidence, "outline", result.evidence.__getitem__)
     for key in sorted({*result.evidence, *unread}) if unread else in_order(result.evidence):
-        yield unread[key] if key in unread else _known(outline(key), result.readings.get(key))
+        yield (
+            unread[key]
+            if key in unread
+            else _known(outline_of(result.evidence, key), result.readings.get(key))
+        )
 
 
 def _unread(text: str, reference: Reference) -> Document:
@@ -243,9 +249,19 @@ def _unread(text: str, reference: Reference) -> Document:
     return {**resolution_document(resolution), "state": State.UNAVAILABLE.value, "reason": None}
 
 
-def _known(evidence: Outline, reading: Reading | None) -> Document:
+def outline_of(evidence: Mapping[str, Evidence], key: str) -> Evidence | Outline:
+    """Return what a list says of the evidence of a key; what has its text reads no more of it."""
+    while isinstance(evidence, SelectedEvidence) and key not in evidence.adapted:
+        evidence = evidence.source
+    outline: Callable[[str], Evidence | Outline] | None = getattr(evidence, "outline", None)
+    return evidence[key] if outline is None else outline(key)
+
+
+def _known(evidence: Evidence | Outline, reading: Reading | None) -> Document:
     """A resolution of a run, with how its image is known."""
-    reading = reading or (_READ if is_readable(evidence) else _UNAVAILABLE)
+    if reading is None:
+        was_read = evidence.resolution.status is not Status.UNAVAILABLE
+        reading = _READ if was_read else _UNAVAILABLE
     is_remembered = reading.state is State.REMEMBERED
     document = _resolution(
         evidence.resolution,

@@ -26,7 +26,6 @@ from tagwatch.walk.scope import Outside, joined, outside, scope_of
 from tagwatch.walk.site import Site, at_configuration, project_of, with_strangers
 from tagwatch.walk.survey import Order, Survey, count_nights, survey
 from tagwatch.walk.untold import changes_of
-from tagwatch.walk.unwatched import unwatched
 from tagwatch.walk.watch_list import Watched, immutable_bases
 from tagwatch.workspace.find import File
 
@@ -100,6 +99,8 @@ def _configured(site: Site) -> Site:
 
 def _with_unwatched(files: FileSet, left: Sequence[File], site: Site, tell: Tell | None) -> FileSet:
     """Return the files with a problem, which is told, where no pattern speaks of some."""
+    from tagwatch.walk.unwatched import unwatched  # a folder without such files loads none of it
+
     problems = tuple(unwatched(left, files.extractions, site))
     for problem in problems:
         if tell is not None:

@@ -18,7 +18,6 @@ import msgspec
 
 from tagwatch.crawl.crawler import crawl_repository
 from tagwatch.crawl.engine.interface import Below, Login, Opener
-from tagwatch.crawl.engine.message import encode_logins
 from tagwatch.crawl.image_reader import Before, Ration, Recall, Ticket, recall_nothing
 from tagwatch.crawl.refusal import broken, nothing_read, refused
 from tagwatch.crawl.task import CrawlTask
@@ -172,7 +171,9 @@ async def find_logins(question: bytes) -> bytes:
 
     Each registry is asked as `doctor` asks it.
     """
-    from tagwatch.registry.diagnosis import diagnose  # only doctor wants to know
+    # only doctor wants to know
+    from tagwatch.crawl.engine.message import encode_logins
+    from tagwatch.registry.diagnosis import diagnose
 
     asked = msgspec.msgpack.decode(
         question, type=tuple[dict[str, str], dict[str, RegistrySettings]]

@@ -19,20 +19,7 @@ from tagwatch.value import dataclass, field, late, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
-
     from tagwatch.image.snapshot import Failure
-
-    class Outline(Protocol):
-        """What a list of images says of the evidence of each."""
-
-        @property
-        def resolution(self) -> Resolution: ...
-        @property
-        def at(self) -> datetime | None: ...
-        @property
-        def origin(self) -> str: ...
-
 
 __all__ = [
     "STILL_LISTED",
@@ -215,11 +202,6 @@ class SelectedEvidence(Mapping[str, Evidence]):
             raise KeyError(key)
         return self._shown(self.source[key]) if key in self.adapted else self.source[key]
 
-    def outline(self, key: str) -> Outline:
-        """Return what a list says of one of the keys: a source with its text reads no more."""
-        outline: Callable[[str], Outline] | None = getattr(self.source, "outline", None)
-        return self[key] if outline is None or key in self.adapted else outline(key)
-
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str):
             return False
@@ -286,7 +268,7 @@ def _until(base: MatchedBase | None, before: datetime, at: datetime) -> MatchedB
     return replace(base, last_seen=at) if base is not None and base.last_seen == before else base
 
 
-def is_readable(evidence: Outline | None) -> bool:
+def is_readable(evidence: Evidence | None) -> bool:
     """Return True where the registry could be read, even if it then said the tag does not exist."""
     return evidence is not None and evidence.resolution.status is not Status.UNAVAILABLE
 

@@ -32,6 +32,8 @@ _VERSION = re.compile(r"[vV]?([0-9]+(?:\.[0-9]+)*)", re.ASCII)
 _HEAD = r"[vV]?([0-9]+(?:\.[0-9]+)*)(?=$|[-+_a-z])"
 _BEGINNING = r"[a-z_-]*[a-z]"
 _LETTERS = re.compile(r"[a-z]+")
+_KEPT = 64
+"""So many repositories' homes are remembered."""
 _PROXIED = "/dependency_proxy/containers/"
 """The piece of a path below which GitLab's cache has images of Docker Hub."""
 
@@ -257,6 +259,16 @@ class Knowledge:
         """Return the repository whose images these are: that of which this one is a copy."""
         if repository.registry == DOCKER_HUB and repository.path.startswith("library/"):
             return repository
+        known = _homes.get(repository)  # each of its tags asks, and asks several times
+        if known is not None and known[0] is self:
+            return known[1]
+        if len(_homes) >= _KEPT:
+            _homes.clear()
+        home = self._home(repository)
+        _homes[repository] = (self, home)
+        return home
+
+    def _home(self, repository: Repository) -> Repository:
         name = repository.identity.name
         for _ in range(2):  # `mirror.gcr.io/arm64v8/node` is a copy of a copy
             name, before = self._original(name), name
@@ -374,6 +386,10 @@ class Knowledge:
 def _names(glob: str, home: str) -> bool:
     """Return True where a glob, which may end in a star, matches the name."""
     return home.startswith(glob[:-1]) if glob.endswith("*") else home == glob
+
+
+_homes: dict[Repository, tuple[Knowledge, Repository]] = {}
+"""The last answers of `Knowledge.home`."""
 
 
 def _completed(name: str) -> str:

@@ -120,15 +120,18 @@ class Living:
         """By key, the last evidence with its answer: the files of an estate share images."""
 
     def _lines_of(self, tag: str, repository: Repository) -> tuple[Cycle, ...]:
-        if repository != self._repository:
-            self._repository, self._lines = repository, {}
+        if repository is not self._repository:  # ten tags of one image are asked for in turn
+            if repository != self._repository:
+                self._lines = {}
+            self._repository = repository
         if tag not in self._lines:
             reference = Reference(repository=repository, tag=tag)
             self._lines[tag] = _certain(reference, self._knowledge)
         return self._lines[tag]
 
     def _lives(self, tag: str, repository: Repository) -> bool:
-        return all(line.lives(self._on) for line in self._lines_of(tag, repository))
+        lines = self._lines_of(tag, repository)
+        return not lines or all(line.lives(self._on) for line in lines)
 
     def again(self, evidence: Evidence) -> datetime | None:
         """Return when a newer tag that is offered will be over; None: none is known to be."""

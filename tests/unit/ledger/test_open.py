@@ -15,7 +15,7 @@ import pytest
 from sqlite_utils import Database
 
 from tagwatch.audit.model.history import UNRECORDED
-from tagwatch.errors import LedgerError
+from tagwatch.errors import LedgerError, LedgerReadOnlyError
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.connection import SCHEMA_VERSION, is_part_of
 from tagwatch.ledger.maintenance import check
@@ -130,6 +130,18 @@ def test_an_older_ledger_is_upgraded_with_all_it_holds(path: Path) -> None:
     with Ledger.open(path) as ledger:
         assert check(ledger.path) == ()
         assert ledger.begin_run("scan", AT + timedelta(days=30)) == 3
+
+
+def test_an_older_ledger_that_may_not_be_written_says_what_is_to_do(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((DATA / "ledger" / "v1.sql").read_text(encoding="utf-8"))
+        connection.execute("PRAGMA journal_mode = WAL")
+    raw = path.read_bytes()
+    path.write_bytes(raw[:18] + b"\x03" + raw[19:])  # SQLite reads that form and never writes it
+    with pytest.raises(LedgerReadOnlyError, match="is of an older tagwatch") as caught:
+        Reader.open(path)
+    assert "`tagwatch scan`" in caught.value.hint
 
 
 @pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
