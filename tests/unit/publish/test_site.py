@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
 from tagwatch.audit.model.finding import causes_of
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.files import write_reports
 from tagwatch.publish.html.page import render_index, site_pages
 from tagwatch.publish.html.sorting import WAYS
+from tagwatch.publish.html.template import OPEN_ROWS, paged
 from tagwatch.publish.interface import PublishContext
 from tests.publish_estate import TEAMS, estate, estate_context, watching
 from tests.publish_hostile import hostile
@@ -165,3 +167,12 @@ def test_equal_nights_give_equal_bytes(tmp_path: Path) -> None:
     assert "by-owner.html" in files
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_the_first_groups_of_a_list_are_open() -> None:
+    text = Markup('<details class="card" id="x&gt;">\n<summary>a</summary>{}</details>').format(">")
+    (page,) = paged([("a", OPEN_ROWS, text), ("b", 1, text)])
+    opened, closed = page.texts
+    assert str(opened) == str(text).replace('&gt;">', '&gt;" open>', 1)
+    assert closed == text
+    assert all(isinstance(one, Markup) for one in page.texts), "else a page shows its tags"
