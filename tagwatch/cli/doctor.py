@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask and print. Exit code 0: all can be read, 1: one cannot."""
+    """Ask and print. Exit code 0: all can be read, 1: one cannot, or may not be known."""
     import asyncio
 
     from tagwatch.walk.alert_list import alerts_known
@@ -51,26 +51,30 @@ def run(options: argparse.Namespace) -> int:
     else:
         site = with_strangers(site)
         files, _ = read_sources(site)
-    problems = [
-        (f"{problem.location.path!r}: {problem.message}", problem.hint)
-        for _, part in files.extractions
-        for problem in part.problems
-    ]
-    problems += [(problem.message, problem.hint) for problem in files.problems]
     if paths and files.none_read:
-        message, hint = next(iter(problems), (_NOTHING, ""))
-        raise NothingToReadError(message, hint=hint or "name Dockerfiles, a host or an image")
-    for message, _ in problems:
-        warn(message)
+        first = next(iter(files.problems), None)
+        raise NothingToReadError(
+            first.message if first else _NOTHING,
+            hint=(first.hint if first else "") or "name Dockerfiles, a host or an image",
+        )
+    for _, part in files.extractions:
+        for problem in part.problems:
+            warn(f"{problem.location.path!r}: {problem.message}")
+    for problem in files.problems:
+        if problem.skipped:
+            warn(problem.message)
+    unread = files.problems_to_fix
     found = asyncio.run(examine(files.targets, site, asked=asked))
     workers = asyncio.run(examine_workers(found, site))
     alerts = None if options.paths else alerts_known(site)
     if options.format == "json":
         from tagwatch.publish.json_text import dump
 
-        answer(dump(doctor_document(found, alerts, workers)))
+        answer(dump(doctor_document(found, alerts, workers, unread)))
     else:
-        answer_text(doctor_text(found, alerts, workers))
+        answer_text(doctor_text(found, alerts, workers, unread))
+    if unread:
+        return 1
     if workers is not None:  # they ask, wherever they are: what this machine reaches is no matter
         return 0 if workers.is_well else 1
     return 1 if any(one.failure or one.credential_problem for one in found) else 0
@@ -87,6 +91,6 @@ def _is_path(text: str) -> bool:
 command = Command(
     arguments=arguments,
     run=run,
-    epilog="exit codes: 0 every registry in use can be read, 1 one cannot, 2 an argument names "
-    "nothing, 3 no file can be read",
+    epilog="exit codes: 0 every registry in use can be read, 1 one or a source cannot, "
+    "2 an argument names nothing, 3 no file can be read",
 )

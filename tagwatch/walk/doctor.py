@@ -17,7 +17,7 @@ from tagwatch.registry.client import open_registries
 from tagwatch.registry.diagnosis import Diagnosis, diagnose
 from tagwatch.registry.host import canonical_host
 from tagwatch.registry.settings import RegistrySettings
-from tagwatch.source.target import Target
+from tagwatch.source.target import Problem, Target
 from tagwatch.value import dataclass, field
 from tagwatch.walk.alert_list import AlertsAnswer, receiver_rows
 from tagwatch.walk.ask import open_slot
@@ -178,8 +178,9 @@ def doctor_document(
     found: Sequence[Diagnosis],
     alerts: AlertsAnswer | None = None,
     workers: Workers | None = None,
+    unread: Sequence[Problem] = (),
 ) -> dict[str, Any]:
-    """Return the answer for programs: `schema_version` 1."""
+    """Return the answer for programs: `schema_version` 1. `unread`: sources that were not read."""
     told = {
         "receivers": receiver_rows(alerts),
         "undelivered": {state.value: alerts.counts.get(state, 0) for state in UNDELIVERED},
@@ -212,6 +213,9 @@ def doctor_document(
             }
             for one in found
         ],
+        "unread": [
+            {"path": one.location.path, "message": one.message, "hint": one.hint} for one in unread
+        ],
         "alerts": told,
         "cluster": _cluster_row(workers) if workers is not None else None,
     }
@@ -241,8 +245,12 @@ def doctor_text(
     found: Sequence[Diagnosis],
     alerts: AlertsAnswer | None = None,
     workers: Workers | None = None,
+    unread: Sequence[Problem] = (),
 ) -> str:
-    """Return the answer for people: a block of lines for each registry, and one of the alerts."""
+    """Return the answer for people: a block of lines for each registry, and one of the alerts.
+
+    `unread`: sources that were not read; their registries are not known.
+    """
     lines: list[str] = []
     for one in found:
         trouble = one.failure or one.credential_problem
@@ -268,6 +276,11 @@ def doctor_text(
             elif error is not None:
                 lines.append(f"  problem     {error.message}")
                 lines += [f"  do          {error.hint}"] if error.hint else []
+    if unread:
+        lines.append("sources  not all read: what images they name is not known")
+        for problem in unread:
+            lines.append(f"  problem     {problem.message}")
+            lines += [f"  do          {problem.hint}"] if problem.hint else []
     lines = lines or ["no registry is in use"]
     if workers is not None:
         lines += _worker_lines(workers)

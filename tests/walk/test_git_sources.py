@@ -226,8 +226,13 @@ async def test_doctor_says_what_was_not_read(place: Workplace, tmp_path: Path) -
     place.write("tagwatch.yaml", f'{SETTINGS}  - bad.yaml\n  - {{git: "{tmp_path}/none"}}\n')
     place.write("bad.yaml", "services: {a: {image: redis}\n")
     done = await place.run("doctor")
-    assert f"{tmp_path}/none was not fetched: no scan has done it yet" in " ".join(done.err.split())
+    assert "sources  not all read" in done.out
+    assert f"{tmp_path}/none was not fetched: no scan has done it yet" in done.out
     assert "bad.yaml" in done.err
+    assert done.code == 1, "which registries it uses, nobody knows"
+    document = json.loads((await place.run("doctor", "--format", "json")).out)
+    (unread,) = document["unread"]
+    assert "was not fetched" in unread["message"]
 
 
 def _only(home: Path) -> Path:
