@@ -53,9 +53,10 @@ def late(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 def _settle() -> None:
     """Import every late type."""
     while _LATE:  # to import one may tell of others
-        module, homes = _LATE.popitem()
-        for name in homes:
-            getattr(sys.modules[module], name)
+        for module, homes in tuple(_LATE.items()):
+            for name in homes:
+                getattr(sys.modules[module], name)
+            _LATE.pop(module, None)  # only now: another thread must not find it settled before
 
 
 class _Annotations(dict[str, object]):
