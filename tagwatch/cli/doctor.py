@@ -51,19 +51,19 @@ def run(options: argparse.Namespace) -> int:
     else:
         site = with_strangers(site)
         files, _ = read_sources(site)
-    if paths and files.none_read:
-        first = next(iter(files.problems), None)
-        raise NothingToReadError(
-            first.message if first else _NOTHING,
-            hint=(first.hint if first else "") or "name Dockerfiles, a host or an image",
-        )
-    for _, part in files.extractions:
-        for problem in part.problems:
-            warn(f"{problem.location.path!r}: {problem.message}")
-    for problem in files.problems:
-        if problem.skipped:
-            warn(problem.message)
     unread = files.problems_to_fix
+    odd = [
+        (f"{problem.location.path!r}: {problem.message}", problem.hint)
+        for _, part in files.extractions
+        for problem in part.problems
+    ]
+    odd += [(problem.message, problem.hint) for problem in files.problems if problem.skipped]
+    if paths and files.none_read:
+        of_paths = [*odd, *((problem.message, problem.hint) for problem in unread)]
+        message, hint = next(iter(of_paths), (_NOTHING, ""))
+        raise NothingToReadError(message, hint=hint or "name Dockerfiles, a host or an image")
+    for message, _ in odd:
+        warn(message)
     found = asyncio.run(examine(files.targets, site, asked=asked))
     workers = asyncio.run(examine_workers(found, site))
     alerts = None if options.paths else alerts_known(site)
