@@ -23,7 +23,7 @@ from pathlib import Path
 from tests.bench.measure import (
     Command,
     Cost,
-    exponent,
+    growth,
     instructions,
     machine,
     middle,
@@ -96,13 +96,10 @@ def grown() -> Iterator[str]:
     for series, groups in _GROWN.items():
         sizes = [group.size for group, _ in groups]
         costs = [middle(taken[group.commands[0].name]) for group, taken in groups]
-        # Twice the smallest, less the next: what would stand at size 0, where sizes double.
-        first, second = costs[0], costs[1]
-        factor = sizes[1] / sizes[0]
-        fixed = max(0.0, (factor * first.cpu - second.cpu) / (factor - 1))
+        fixed, power = growth(sizes, [one.cpu for one in costs])
         yield (
-            f"growth of {series}, {sizes[0]:,} to {sizes[-1]:,}: CPU {fixed:.2f} s + size^"
-            f"{exponent(sizes, [one.cpu for one in costs], min(fixed, first.cpu * 0.99)):.2f}, "
+            f"growth of {series}, {sizes[0]:,} to {sizes[-1]:,}: "
+            f"CPU {fixed:.2f} s + size^{power:.2f}, "
             f"memory {costs[0].megabytes:.0f} to {costs[-1].megabytes:.0f} MB"
         )
 

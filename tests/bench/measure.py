@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import re
@@ -13,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from operator import mul
 from pathlib import Path
 from typing import Any
 
@@ -150,14 +150,31 @@ def ratio(ours: Sequence[Cost], theirs: Sequence[Cost], what: str) -> float:
     return found
 
 
-def exponent(sizes: Sequence[int], costs: Sequence[float], fixed: float = 0.0) -> float:
-    """How cost grows with size, by least squares on logarithms: 1.0 is proportional.
+def growth(sizes: Sequence[int], costs: Sequence[float]) -> tuple[float, float]:
+    """Return what costs at every size, and the exponent with which the rest grows with size.
 
-    `fixed`: what stands at every size.
+    1.0 is proportional. By least squares of relative errors, among exponents from 0 to 3.
     """
-    xs = [math.log(size) for size in sizes]
-    ys = [math.log(max(cost - fixed, 1e-9)) for cost in costs]
-    return statistics.linear_regression(xs, ys).slope
+    weights = [1 / cost**2 for cost in costs]
+    total = sum(weights)
+
+    def fitted(power: float) -> tuple[float, float]:
+        grown = [size**power for size in sizes]
+        mean = sum(map(mul, weights, grown)) / total
+        level = sum(map(mul, weights, costs)) / total
+        spread = sum(w * (one - mean) ** 2 for w, one in zip(weights, grown, strict=True))
+        joint = sum(
+            w * (one - mean) * cost for w, one, cost in zip(weights, grown, costs, strict=True)
+        )
+        slope = joint / spread
+        fixed = level - slope * mean
+        if fixed < 0:  # nothing costs less than nothing
+            fixed, slope = 0.0, level / mean
+        wrong = ((fixed + slope * g) / cost - 1 for g, cost in zip(grown, costs, strict=True))
+        return sum(one**2 for one in wrong), fixed
+
+    power = min((number / 100 for number in range(1, 301)), key=lambda one: fitted(one)[0])
+    return fitted(power)[1], power
 
 
 def machine() -> list[str]:

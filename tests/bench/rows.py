@@ -244,7 +244,7 @@ def _estates(folder: Path, sizes: Sequence[int], size: Size) -> Iterator[Group]:
             }
             for name, command in lines.items():
                 title = f"{name}, {tags:,} tags"
-                yield Group(title=title, commands=[command], once=True, size=tags, series=name)
+                yield Group(title=title, commands=[command], size=tags, series=name)
 
 
 def _repositories(folder: Path, sizes: Sequence[int], size: Size) -> Iterator[Group]:
@@ -258,7 +258,6 @@ def _repositories(folder: Path, sizes: Sequence[int], size: Size) -> Iterator[Gr
             yield Group(
                 title=f"scan, one repository of {tags:,} tags",
                 commands=[place.night()],
-                once=True,
                 size=tags,
                 series="scan of one repository",
             )

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.bench.measure import growth
 from tests.bench.rows import ROWS
 from tests.paths import ROOT
 
@@ -37,3 +38,11 @@ def test_every_row_runs_without_pytest() -> None:
         assert f"    [{name}: " in done.stdout
     for series in ("scan", "report", "check", "scan of one repository", "import"):
         assert f"growth of {series}, " in done.stdout
+
+
+@pytest.mark.parametrize(("fixed", "power"), [(0.3, 1.0), (0.5, 2.0), (0.0, 1.0), (2.0, 0.5)])
+def test_growth_tells_what_stands_from_what_grows(fixed: float, power: float) -> None:
+    """A constant that outweighs the small sizes does not flatter the exponent."""
+    sizes = [1_000, 2_000, 4_000, 8_000, 16_000]
+    found = growth(sizes, [fixed + 0.9 * (size / 8_000) ** power for size in sizes])
+    assert found == pytest.approx((fixed, power), abs=0.01)
