@@ -14,7 +14,9 @@ __all__ = ["open_upgraded"]
 
 
 def open_upgraded(path: Path) -> sqlite3.Connection:
-    """A connection that may write. All steps of an upgrade are one transaction; none loads no more.
+    """Return a connection that may write. An upgrade is one transaction, whatever its steps.
+
+    Where no step is due, the steps are not even loaded.
 
     Raises `LedgerError` for a foreign file and for a ledger newer than this program; `sqlite3`
     errors pass, to be translated by the caller.
